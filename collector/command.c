@@ -1,0 +1,2 @@
+/* command.c - to come */
+typedef int command_to_come;

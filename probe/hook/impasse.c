@@ -1,0 +1,2 @@
+/* to come */
+typedef int impasse_to_come;
