@@ -1,2 +1,5 @@
 /* main.c - the only main(). */
-int main(void) { return 2; }
+int main(void)
+{
+  return 2;
+}

@@ -2,12 +2,13 @@
  * alert.h - the life of findings: pending -> firing -> resolved, one row of `alerts` each.
  *
  *              found                found for for_ns              not found for keep_ns
- *    (nothing) -----> pending ----------------------> firing ---------------------------> resolved --(15 min)--> (gone)
- *                        | not found: forgotten          ^   found again within keep_ns: the same alert goes on
+ *    (nothing) -----> pending ----------------------> firing ---------------------------> resolved
+ * --(15 min)--> (gone) | not found: forgotten          ^   found again within keep_ns: the same
+ * alert goes on
  *
- * Severity and certainty follow the newest finding, but a firing alert never becomes less certain. Alerts of actors
- * that are members of a firing deadlock are inhibited: they are not shown until the deadlock is over.
- * Bounded: at most ALERTS_MAX alive; more are counted as a gap.
+ * Severity and certainty follow the newest finding, but a firing alert never becomes less certain.
+ * Alerts of actors that are members of a firing deadlock are inhibited: they are not shown until
+ * the deadlock is over. Bounded: at most ALERTS_MAX alive; more are counted as a gap.
  *
  * Pure; one thread. The collection is `finding_sink` to the detectors.
  */
@@ -25,16 +26,19 @@
 struct finding_sink *alerts_new(void);
 void alerts_free(struct finding_sink *alerts);
 
-/* Begins a tick: findings may be added until alerts_end. `rule` names the detector whose findings follow. */
+/* Begins a tick: findings may be added until alerts_end. `rule` names the detector whose findings
+ * follow. */
 void alerts_begin(struct finding_sink *alerts, struct tick_clock now);
 void alerts_rule(struct finding_sink *alerts, const char *rule);
 /* Ends it: moves every alert along its life. */
 void alerts_end(struct finding_sink *alerts);
 
 /* Writes the relation `alerts`, sorted by key. 0 or -ENOMEM. `view` gives names of targets. */
-int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *builder, const char *host);
+int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *builder,
+                const char *host);
 
-/* Earliest CLOCK_MONOTONIC time at which an alert would change state with no new finding, UINT64_MAX if none. */
+/* Earliest CLOCK_MONOTONIC time at which an alert would change state with no new finding,
+ * UINT64_MAX if none. */
 uint64_t alerts_next_ns(const struct finding_sink *alerts);
 
 /* Findings that were dropped because ALERTS_MAX was reached or memory was out; monotonic. */

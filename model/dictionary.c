@@ -8,15 +8,16 @@
 static const char *const words_target_state[] = {"running", "stopped", "unreadable", "gone", NULL};
 static const char *const words_actor_kind[] = {"actor", "process", "goroutine", "thread", "queue",
                                                "pool",  "service", "promise",   NULL};
-static const char *const words_actor_state[] = {"running", "runnable",  "receive", "blocked",
-                                                "suspended", "exiting", NULL};
+static const char *const words_actor_state[] = {"running",   "runnable", "receive", "blocked",
+                                                "suspended", "exiting",  NULL};
 static const char *const words_depth_is[] = {"exact", "at_least", NULL};
 static const char *const words_work_unit[] = {"messages", "reductions", "switches", "runs", NULL};
 static const char *const words_wait_via[] = {"call",    "lock", "rdlock",  "join",  "room",
                                              "channel", "pool", "promise", "other", NULL};
 static const char *const words_wait_timeout[] = {"none", "some", "unknown", NULL};
 static const char *const words_wait_needs[] = {"all", "any", NULL};
-static const char *const words_wait_verdict[] = {"free", "deadlock", "timed", "victim", "stuck", NULL};
+static const char *const words_wait_verdict[] = {"free",   "deadlock", "timed",
+                                                 "victim", "stuck",    NULL};
 static const char *const words_certainty[] = {"suspected", "confirmed", "proven", NULL};
 static const char *const words_table_kind[] = {"table", "mutex", "rwlock", "ets", NULL};
 static const char *const words_severity[] = {"info", "warning", "critical", NULL};

@@ -1,9 +1,10 @@
 /*
  * dictionary.h - the one dictionary of relations and columns.
  *
- * Snapshots, SQL (live tables and history views), the columns and filters of the screen, JSON keys and the manual
- * page impasse-sql(5) are all generated from the rows of dictionary.def. A new column is one row there; a source or
- * the model fills it, and everything else shows it without an edit.
+ * Snapshots, SQL (live tables and history views), the columns and filters of the screen, JSON keys
+ * and the manual page impasse-sql(5) are all generated from the rows of dictionary.def. A new
+ * column is one row there; a source or the model fills it, and everything else shows it without an
+ * edit.
  *
  * Not here: values (snapshot.h) and how they are computed (tick.c).
  */
@@ -14,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raised when a column changes its meaning; adding one does not raise it. Stored in every recording. */
+/* Raised when a column changes its meaning; adding one does not raise it. Stored in every
+ * recording. */
 #define DICTIONARY_VERSION 1
 
 enum relation {
@@ -34,10 +36,13 @@ enum column_type {
 #define ENUM_UNKNOWN UINT8_MAX
 
 enum column_flags {
-  COLUMN_KEY = 1 << 0,      /* part of the row's identity; rows are sorted by the key columns in their order */
-  COLUMN_IDENTITY = 1 << 1, /* does not change while the key lives (names, kinds): recorded once per key */
-  COLUMN_AGE = 1 << 2,      /* milliseconds that grow with the clock alone: recorded as the instant since when */
-  COLUMN_HIDDEN = 1 << 3,   /* not among the default columns of a table on the screen or of `show` */
+  COLUMN_KEY =
+      1 << 0, /* part of the row's identity; rows are sorted by the key columns in their order */
+  COLUMN_IDENTITY =
+      1 << 1, /* does not change while the key lives (names, kinds): recorded once per key */
+  COLUMN_AGE =
+      1 << 2, /* milliseconds that grow with the clock alone: recorded as the instant since when */
+  COLUMN_HIDDEN = 1 << 3, /* not among the default columns of a table on the screen or of `show` */
 };
 
 struct column {
@@ -56,11 +61,14 @@ struct relation_info {
   unsigned column_count;
 };
 
-/* Column numbers: ACTORS_DEPTH, WAITS_HOLDER, ... ; ACTORS_COLUMN_COUNT is the number of columns. */
-#define COLUMNS_BEGIN(rel) enum rel##_column {
+/* Column numbers: ACTORS_DEPTH, WAITS_HOLDER, ... ; ACTORS_COLUMN_COUNT is the number of columns.
+ */
+#define COLUMNS_BEGIN(rel)                                                                         \
+  enum rel##_column                                                                                \
+  {
 #define COLUMN(rel, id, name, type, flags, unit, values, help) rel##_##id,
 #define COLUMNS_END(rel)                                                                           \
-  rel##_COLUMN_COUNT                                                                                   \
+  rel##_COLUMN_COUNT                                                                               \
   }                                                                                                \
   ;
 #include "model/dictionary.def"
@@ -80,7 +88,8 @@ enum actor_kind {
 enum actor_state {
   ACTOR_RUNNING,   /* on a processor or in a system call of its own */
   ACTOR_RUNNABLE,  /* could run, has no thread */
-  ACTOR_RECEIVE,   /* waits for the next message (a plain receive; nobody in particular holds it up) */
+  ACTOR_RECEIVE,   /* waits for the next message (a plain receive; nobody in particular holds it up)
+                    */
   ACTOR_BLOCKED,   /* in a wait of the relation `waits` */
   ACTOR_SUSPENDED, /* stopped by its runtime or debugger */
   ACTOR_EXITING,
@@ -88,14 +97,14 @@ enum actor_state {
 enum depth_is { DEPTH_EXACT, DEPTH_AT_LEAST };
 enum work_unit { WORK_MESSAGES, WORK_REDUCTIONS, WORK_SWITCHES, WORK_RUNS };
 enum wait_via {
-  VIA_CALL,     /* synchronous call: the holder must answer */
-  VIA_LOCK,     /* lock or table, for writing or without modes */
-  VIA_RDLOCK,   /* lock or table, for reading */
-  VIA_JOIN,     /* end of a thread or actor */
-  VIA_ROOM,     /* room in a full mailbox */
-  VIA_CHANNEL,  /* channel or queue */
-  VIA_POOL,     /* a thread of the pool */
-  VIA_PROMISE,  /* a future */
+  VIA_CALL,    /* synchronous call: the holder must answer */
+  VIA_LOCK,    /* lock or table, for writing or without modes */
+  VIA_RDLOCK,  /* lock or table, for reading */
+  VIA_JOIN,    /* end of a thread or actor */
+  VIA_ROOM,    /* room in a full mailbox */
+  VIA_CHANNEL, /* channel or queue */
+  VIA_POOL,    /* a thread of the pool */
+  VIA_PROMISE, /* a future */
   VIA_OTHER,
 };
 enum wait_timeout { TIMEOUT_NONE, TIMEOUT_SOME, TIMEOUT_UNKNOWN };

@@ -9,11 +9,12 @@
  *      tables[] --------- sorted by key
  *      text[] ----------- NUL-terminated strings; a text reference is an offset in it, 0 = none
  *
- * A sweep is data about foreign bytes, already validated by the source: indices are in range, arrays are sorted,
- * text is NUL-terminated. sweep_check() asserts just that, and tick_step() refuses a sweep that fails it.
+ * A sweep is data about foreign bytes, already validated by the source: indices are in range,
+ * arrays are sorted, text is NUL-terminated. sweep_check() asserts just that, and tick_step()
+ * refuses a sweep that fails it.
  *
- * Unknown is VALUE_UNKNOWN (INT64_MIN) in signed fields, 0 in keys, counts of time and text references, and
- * ENUM_UNKNOWN in the uint8_t fields that hold one of the dictionary's enums.
+ * Unknown is VALUE_UNKNOWN (INT64_MIN) in signed fields, 0 in keys, counts of time and text
+ * references, and ENUM_UNKNOWN in the uint8_t fields that hold one of the dictionary's enums.
  */
 #ifndef IMPASSE_MODEL_SWEEP_H
 #define IMPASSE_MODEL_SWEEP_H
@@ -24,37 +25,47 @@
 
 #include "model/dictionary.h"
 
-/* Identity of a process within one boot: start time (clock ticks since boot, /proc/PID/stat field 22) << 22 | pid. */
+/* Identity of a process within one boot: start time (clock ticks since boot, /proc/PID/stat field
+ * 22) << 22 | pid. */
 #define TARGET_KEY(start_ticks, pid) (((uint64_t)(start_ticks) << 22) | ((uint64_t)(pid)&0x3fffff))
 #define TARGET_KEY_PID(key) ((int)((key)&0x3fffff))
 
-/* Identity of an actor within its process: the tag of its source in the top byte (1..127, so that the key is a
- * positive int64_t), below it 56 bits that the source never uses twice. */
+/* Identity of an actor within its process: the tag of its source in the top byte (1..127, so that
+ * the key is a positive int64_t), below it 56 bits that the source never uses twice. */
 #define ACTOR_KEY(tag, bits56) (((uint64_t)(tag) << 56) | ((uint64_t)(bits56)&0xffffffffffffff))
 
-enum source_tag { SOURCE_TAG_SELF = 1, SOURCE_TAG_HOOK = 2, SOURCE_TAG_BEAM = 3, SOURCE_TAG_THREAD = 4, SOURCE_TAG_GO = 5 };
+enum source_tag {
+  SOURCE_TAG_SELF = 1,
+  SOURCE_TAG_HOOK = 2,
+  SOURCE_TAG_BEAM = 3,
+  SOURCE_TAG_THREAD = 4,
+  SOURCE_TAG_GO = 5
+};
 
 enum sweep_kind {
   SWEEP_FULL,  /* everything: what is not in it is gone */
-  SWEEP_ROUND, /* wait round: only the actors that were known to be blocked; replaces those actors' rows and waits */
-  SWEEP_FAILED /* nothing could be read: only `target` counts; the rows of the last sweep are carried forward */
+  SWEEP_ROUND, /* wait round: only the actors that were known to be blocked; replaces those actors'
+                  rows and waits */
+  SWEEP_FAILED /* nothing could be read: only `target` counts; the rows of the last sweep are
+                  carried forward */
 };
 
 struct sweep_target {
-  uint32_t name;        /* text: command or node name, without the pid */
-  uint32_t runtime;     /* text: name of the source */
-  uint32_t version;     /* text */
-  uint32_t cgroup;      /* text */
-  uint32_t reason;      /* text: why it is unreadable, how it ended */
-  uint8_t state;        /* enum target_state */
-  bool unique_name;     /* the name alone identifies it on this host (an Erlang node): no ":pid" is added */
-  bool crashed;         /* state gone, and not by an orderly exit: `blind` warns */
+  uint32_t name;    /* text: command or node name, without the pid */
+  uint32_t runtime; /* text: name of the source */
+  uint32_t version; /* text */
+  uint32_t cgroup;  /* text */
+  uint32_t reason;  /* text: why it is unreadable, how it ended */
+  uint8_t state;    /* enum target_state */
+  bool unique_name; /* the name alone identifies it on this host (an Erlang node): no ":pid" is
+                       added */
+  bool crashed;     /* state gone, and not by an orderly exit: `blind` warns */
   int64_t uid;
-  int64_t cpu_ns;       /* processor time since it started */
+  int64_t cpu_ns; /* processor time since it started */
   int64_t rss_bytes;
   int64_t memory_limit_bytes;
-  int64_t run_queue;    /* actors */
-  int64_t born_count;   /* actors opened since it started; monotonic */
+  int64_t run_queue;  /* actors */
+  int64_t born_count; /* actors opened since it started; monotonic */
   int64_t died_count;
   int64_t sweep_cpu_ns; /* processor time of impasse spent on this sweep; filled by the collector */
   int64_t interval_ns;  /* present interval between sweeps; filled by the collector */
@@ -62,9 +73,11 @@ struct sweep_target {
 };
 
 enum sweep_actor_flags {
-  SWEEP_ACTOR_REGISTERED = 1 << 0, /* the name is registered, unique in the target: it takes part in `names` */
-  SWEEP_ACTOR_NAMED = 1 << 1,      /* the name means an instance (not a bare id): it takes part in `call_graph` */
-  SWEEP_ACTOR_POOL_SIZE = 1 << 2,  /* kind pool: `capacity` is the number of its worker threads */
+  SWEEP_ACTOR_REGISTERED =
+      1 << 0, /* the name is registered, unique in the target: it takes part in `names` */
+  SWEEP_ACTOR_NAMED =
+      1 << 1, /* the name means an instance (not a bare id): it takes part in `call_graph` */
+  SWEEP_ACTOR_POOL_SIZE = 1 << 2, /* kind pool: `capacity` is the number of its worker threads */
 };
 
 struct sweep_actor {
@@ -77,30 +90,34 @@ struct sweep_actor {
   int64_t dropped_count; /* messages ever dropped; monotonic */
   int64_t capacity;      /* messages; for a pool: worker threads */
   int64_t memory_bytes;
-  int64_t work_count;    /* monotonic, in work_unit */
-  uint64_t head;         /* identity of the first message, 0 unknown: unchanged = nothing was taken from the front */
-  uint32_t name;         /* text */
-  uint32_t function;     /* text */
-  uint32_t tid;          /* OS thread that runs it (kind thread: its own), collector's pid namespace; 0 none */
-  uint8_t kind;          /* enum actor_kind */
-  uint8_t state;         /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
-  uint8_t depth_is;      /* enum depth_is */
-  uint8_t work_unit;     /* enum work_unit */
-  uint8_t flags;         /* enum sweep_actor_flags */
+  int64_t work_count; /* monotonic, in work_unit */
+  uint64_t head; /* identity of the first message, 0 unknown: unchanged = nothing was taken from the
+                    front */
+  uint32_t name; /* text */
+  uint32_t function; /* text */
+  uint32_t
+      tid; /* OS thread that runs it (kind thread: its own), collector's pid namespace; 0 none */
+  uint8_t kind;      /* enum actor_kind */
+  uint8_t state;     /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
+  uint8_t depth_is;  /* enum depth_is */
+  uint8_t work_unit; /* enum work_unit */
+  uint8_t flags;     /* enum sweep_actor_flags */
 };
 
-/* Equal identities in two reads mean one uninterrupted wait (Erlang: the reference; hook: slot, generation and call
- * number; threads: lock address, where run_count must be unchanged as well). */
+/* Equal identities in two reads mean one uninterrupted wait (Erlang: the reference; hook: slot,
+ * generation and call number; threads: lock address, where run_count must be unchanged as well). */
 struct wait_id {
   uint64_t hi, lo;
 };
 
 struct sweep_wait {
   struct wait_id id;
-  uint64_t waiter;       /* key of an actor in this sweep */
-  uint64_t run_count;    /* changes whenever the waiter has run; 0 where the id alone says that the wait is the same */
-  uint64_t since_ns;     /* CLOCK_MONOTONIC; 0 = unknown: first seen counts */
-  int64_t timeout_ns;    /* length of the timeout, VALUE_UNKNOWN where there is none or its length is not known */
+  uint64_t waiter;    /* key of an actor in this sweep */
+  uint64_t run_count; /* changes whenever the waiter has run; 0 where the id alone says that the
+                         wait is the same */
+  uint64_t since_ns;  /* CLOCK_MONOTONIC; 0 = unknown: first seen counts */
+  int64_t timeout_ns; /* length of the timeout, VALUE_UNKNOWN where there is none or its length is
+                         not known */
   uint32_t holder_first; /* holders[holder_first .. +holder_count] */
   uint32_t holder_count; /* known holders that live; 0 with open = 0: nobody is left (stuck) */
   uint32_t object;       /* text */
@@ -108,9 +125,9 @@ struct sweep_wait {
   uint8_t needs;         /* enum wait_needs */
   uint8_t timeout;       /* enum wait_timeout */
   bool open;             /* the list of holders is incomplete */
-  bool exclusive;        /* nobody but the listed holders can end it, short of a kill: may become proven */
-  uint8_t rank;          /* nesting: only an actor's waits of its highest rank block it; of several of equal rank,
-                            any one that ends lets it run */
+  bool exclusive; /* nobody but the listed holders can end it, short of a kill: may become proven */
+  uint8_t rank; /* nesting: only an actor's waits of its highest rank block it; of several of equal
+                   rank, any one that ends lets it run */
 };
 
 struct sweep_holder {
@@ -120,13 +137,14 @@ struct sweep_holder {
 
 struct sweep_table {
   uint64_t key;
-  uint64_t owner;          /* key of the actor that owns it or holds it for writing, or 0 */
+  uint64_t owner; /* key of the actor that owns it or holds it for writing, or 0 */
   int64_t items;
   int64_t bytes;
-  int64_t read_waiters;    /* now */
-  int64_t write_waiters;   /* now */
-  int64_t held_ns;         /* time held since opened, the present hold included; monotonic */
-  int64_t wait_ns;         /* time for which at least one actor waited, the present wait included; monotonic */
+  int64_t read_waiters;  /* now */
+  int64_t write_waiters; /* now */
+  int64_t held_ns;       /* time held since opened, the present hold included; monotonic */
+  int64_t
+      wait_ns; /* time for which at least one actor waited, the present wait included; monotonic */
   int64_t contended_count; /* acquisitions that waited; monotonic */
   int64_t max_wait_ns;     /* since opened */
   uint32_t name;           /* text */
@@ -141,10 +159,10 @@ struct sweep_gap {
 
 struct sweep {
   uint64_t target_key;
-  uint8_t source;     /* enum source_tag: several sources may feed one target */
-  uint8_t kind;       /* enum sweep_kind */
-  uint64_t begin_ns;  /* CLOCK_MONOTONIC before the first byte was read */
-  uint64_t end_ns;    /* after the last */
+  uint8_t source;    /* enum source_tag: several sources may feed one target */
+  uint8_t kind;      /* enum sweep_kind */
+  uint64_t begin_ns; /* CLOCK_MONOTONIC before the first byte was read */
+  uint64_t end_ns;   /* after the last */
   struct sweep_target target;
   struct sweep_actor *actors;
   struct sweep_wait *waits;
@@ -157,28 +175,31 @@ struct sweep {
   size_t actor_room, wait_room, holder_room, table_room, gap_room, text_room;
 };
 
-/* A new, empty sweep: all of `target` unknown. Returns NULL when there is no memory. Free with sweep_free. */
+/* A new, empty sweep: all of `target` unknown. Returns NULL when there is no memory. Free with
+ * sweep_free. */
 struct sweep *sweep_new(uint64_t target_key, enum source_tag source, enum sweep_kind kind);
 void sweep_free(struct sweep *sweep);
 
-/* Append a row with every field unknown and return it, or NULL when there is no memory. The pointer is valid until
- * the next call of the same function on this sweep. */
+/* Append a row with every field unknown and return it, or NULL when there is no memory. The pointer
+ * is valid until the next call of the same function on this sweep. */
 struct sweep_actor *sweep_add_actor(struct sweep *sweep);
 struct sweep_wait *sweep_add_wait(struct sweep *sweep);
 struct sweep_holder *sweep_add_holder(struct sweep *sweep);
 struct sweep_table *sweep_add_table(struct sweep *sweep);
 struct sweep_gap *sweep_add_gap(struct sweep *sweep);
 
-/* Appends `length` bytes as a string and returns its reference; 0 for an empty one or without memory. NUL bytes
- * inside become '?'. Other bytes stay as they are: whoever shows them makes them harmless. */
+/* Appends `length` bytes as a string and returns its reference; 0 for an empty one or without
+ * memory. NUL bytes inside become '?'. Other bytes stay as they are: whoever shows them makes them
+ * harmless. */
 uint32_t sweep_add_text(struct sweep *sweep, const char *bytes, size_t length);
-uint32_t sweep_add_format(struct sweep *sweep, const char *format, ...) __attribute__((format(printf, 2, 3)));
+uint32_t sweep_add_format(struct sweep *sweep, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The string behind a reference, or NULL for 0. */
 const char *sweep_text(const struct sweep *sweep, uint32_t text);
 
-/* Sorts actors and tables by key and waits by (waiter, id), as tick_step needs them; nothing is done where they
- * already are. */
+/* Sorts actors and tables by key and waits by (waiter, id), as tick_step needs them; nothing is
+ * done where they already are. */
 void sweep_sort(struct sweep *sweep);
 
 /* 0, or -EINVAL when an index, an order or an enum is out of range. Linear. */

@@ -2,22 +2,23 @@
  * tick.h - tick_step(): sweeps in, snapshot out. The heart of the model.
  *
  *    sweeps of this tick --+
- *                          +--> merge by key, rates, call graph --> wait-for graph --> detectors --> alerts
- *    struct tick_state ----+                                                                            |
- *     (last sweep of each target and source,                                             struct snapshot (immutable)
- *      rates' counters, windows, call graph, names, alerts)
+ *                          +--> merge by key, rates, call graph --> wait-for graph --> detectors
+ * --> alerts struct tick_state ----+ | (last sweep of each target and source, struct snapshot
+ * (immutable) rates' counters, windows, call graph, names, alerts)
  *
- * Everything remembered between ticks is in tick_state, and it is bounded (tick.c states by what). No I/O, no clock,
- * no globals: the same sweeps at the same times give the same snapshots.
+ * Everything remembered between ticks is in tick_state, and it is bounded (tick.c states by what).
+ * No I/O, no clock, no globals: the same sweeps at the same times give the same snapshots.
  *
- * Wait rounds between ticks go through tick_round(): it replaces the rows of the actors that were re-read, runs the
- * graph again, moves certainties (suspected -> confirmed -> proven) and says whether any verdict changed. The caller
- * then makes a tick at once (tick_step with no new sweeps), so alerts come two wait rounds after the last edge.
+ * Wait rounds between ticks go through tick_round(): it replaces the rows of the actors that were
+ * re-read, runs the graph again, moves certainties (suspected -> confirmed -> proven) and says
+ * whether any verdict changed. The caller then makes a tick at once (tick_step with no new sweeps),
+ * so alerts come two wait rounds after the last edge.
  *
- * Certainty. For each wait the state keeps end_first, the end of the first read that saw this very wait (same id, same
- * holders, same run count, seen in every read since), and begin_last, the beginning of the last such read. A core is
- * confirmed when max(end_first) < min(begin_last) over its members: between the two instants all edges held at once.
- * It is proven when moreover every wait in it is `exclusive`.
+ * Certainty. For each wait the state keeps end_first, the end of the first read that saw this very
+ * wait (same id, same holders, same run count, seen in every read since), and begin_last, the
+ * beginning of the last such read. A core is confirmed when max(end_first) < min(begin_last) over
+ * its members: between the two instants all edges held at once. It is proven when moreover every
+ * wait in it is `exclusive`.
  *
  * One thread at a time per state.
  */
@@ -37,24 +38,25 @@ struct tick_state;
 struct tick_state *tick_state_new(const char *host, const char *boot_id);
 void tick_state_free(struct tick_state *state);
 
-/* One tick. Takes over all sweeps (also on failure): FULL ones replace what was known of (target, source), ROUND ones
- * the rows of their actors, FAILED ones mark the target. What was not swept this tick is carried forward with its age.
- * Sweeps that fail sweep_check are counted as a gap and freed. A target whose last sweep says `gone` is kept for a
- * minute. Returns 0 or -ENOMEM; then the state is as before but for the sweeps, which are lost and counted. */
-int tick_step(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count, struct tick_clock now,
-              struct snapshot **ret_snapshot);
+/* One tick. Takes over all sweeps (also on failure): FULL ones replace what was known of (target,
+ * source), ROUND ones the rows of their actors, FAILED ones mark the target. What was not swept
+ * this tick is carried forward with its age. Sweeps that fail sweep_check are counted as a gap and
+ * freed. A target whose last sweep says `gone` is kept for a minute. Returns 0 or -ENOMEM; then the
+ * state is as before but for the sweeps, which are lost and counted. */
+int tick_step(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count,
+              struct tick_clock now, struct snapshot **ret_snapshot);
 
-/* One wait round, see above. Takes over all sweeps. *ret_changed: the set of (core, kind, certainty) is not what the
- * last snapshot showed, so a tick is due. */
-int tick_round(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count, struct tick_clock now,
-               bool *ret_changed);
+/* One wait round, see above. Takes over all sweeps. *ret_changed: the set of (core, kind,
+ * certainty) is not what the last snapshot showed, so a tick is due. */
+int tick_round(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count,
+               struct tick_clock now, bool *ret_changed);
 
 /* Forgets a target at once (the collector stopped watching it). */
 void tick_forget(struct tick_state *state, uint64_t target_key);
 
-/* Adds a row of `gaps` that the collector itself has to tell (recording stopped, queue overflowed); target_key 0 for
- * impasse itself. Bounded: the oldest ended ones are forgotten first. */
-void tick_gap(struct tick_state *state, uint64_t target_key, const char *reason, int64_t since_ms, int64_t until_ms,
-              int64_t count);
+/* Adds a row of `gaps` that the collector itself has to tell (recording stopped, queue overflowed);
+ * target_key 0 for impasse itself. Bounded: the oldest ended ones are forgotten first. */
+void tick_gap(struct tick_state *state, uint64_t target_key, const char *reason, int64_t since_ms,
+              int64_t until_ms, int64_t count);
 
 #endif

@@ -1,18 +1,20 @@
 /*
  * waitgraph.h - the wait-for graph of an instant: who can never run again, and why.
  *
- * Nodes are numbers. A node has alternatives (wait groups); a group needs all or any of its holders.
+ * Nodes are numbers. A node has alternatives (wait groups); a group needs all or any of its
+ * holders.
  *
  *    free(node)  = no group  or  any group free
  *    free(group) = ANY:  open, or some holder free
- *                  ALL:  every listed holder free          (open or not: an unlisted holder does not free the listed)
- *    stuck group = not open and without a holder: never free, and reported apart
+ *                  ALL:  every listed holder free          (open or not: an unlisted holder does
+ * not free the listed) stuck group = not open and without a holder: never free, and reported apart
  *
- * The reduction frees nodes until nothing changes (a fixpoint, linear in groups + holders: each group counts the
- * holders it still needs, as in the AND-OR deadlock models of Knapp, ACM Computing Surveys 19(4), 1987). What remains
- * cannot run: its strongly connected components (Tarjan, SIAM J. Comput. 1(2), 1972; iterative here) with an edge
- * inside are cores, the rest are victims. It is reduced twice: with timed waits free, then with timed waits blocking;
- * cores that only the second leaves are `timed`.
+ * The reduction frees nodes until nothing changes (a fixpoint, linear in groups + holders: each
+ * group counts the holders it still needs, as in the AND-OR deadlock models of Knapp, ACM Computing
+ * Surveys 19(4), 1987). What remains cannot run: its strongly connected components (Tarjan, SIAM J.
+ * Comput. 1(2), 1972; iterative here) with an edge inside are cores, the rest are victims. It is
+ * reduced twice: with timed waits free, then with timed waits blocking; cores that only the second
+ * leaves are `timed`.
  *
  * Pure; no I/O, no clock. One thread.
  */
@@ -32,9 +34,9 @@ struct waitgraph_group {
   uint32_t node;         /* the waiter; groups are sorted by it */
   uint32_t holder_first; /* holders[holder_first .. +holder_count] are node numbers */
   uint32_t holder_count;
-  uint8_t needs;         /* enum wait_needs */
+  uint8_t needs; /* enum wait_needs */
   bool open;
-  bool timed;            /* a timeout will, or for all we know may, end it */
+  bool timed; /* a timeout will, or for all we know may, end it */
 };
 
 struct waitgraph {
@@ -46,7 +48,8 @@ struct waitgraph {
   /* out: arrays of node_count */
   uint8_t *verdict; /* enum wait_verdict */
   uint32_t *core;   /* core number of a member (deadlock or timed), else WAITGRAPH_NO_CORE */
-  uint32_t *behind; /* other nodes that transitively wait for this one, or WAITGRAPH_BEHIND_UNKNOWN */
+  uint32_t
+      *behind; /* other nodes that transitively wait for this one, or WAITGRAPH_BEHIND_UNKNOWN */
   /* out: cores, in order of their smallest node; the numbers in core[] index them */
   uint32_t core_count;
   struct waitgraph_core {
@@ -54,16 +57,17 @@ struct waitgraph {
     uint32_t member_count;
     uint32_t victim_count; /* nodes outside that wait for it transitively and cannot run either */
     bool timed;
-  } *cores;
+  } * cores;
   uint32_t *members;
 };
 
 /* Fills the out fields. 0, or -ENOMEM, or -EINVAL when an index is out of range. */
 int waitgraph_reduce(struct waitgraph *graph);
 
-/* One shortest simple cycle through the core's smallest member: writes at most `room` node numbers in the order
- * waiter -> holder and returns how long the cycle is (which may be more than room). */
-uint32_t waitgraph_cycle(const struct waitgraph *graph, uint32_t core, uint32_t *ret_nodes, uint32_t room);
+/* One shortest simple cycle through the core's smallest member: writes at most `room` node numbers
+ * in the order waiter -> holder and returns how long the cycle is (which may be more than room). */
+uint32_t waitgraph_cycle(const struct waitgraph *graph, uint32_t core, uint32_t *ret_nodes,
+                         uint32_t room);
 
 /* Frees what waitgraph_reduce allocated; the struct and the inputs belong to the caller. */
 void waitgraph_done(struct waitgraph *graph);

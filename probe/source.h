@@ -1,11 +1,13 @@
 /*
  * source.h - what a source is: foreign bytes in, struct sweep out, for one runtime.
  *
- * To add one: probe/NAME/source.c with `const struct source source_NAME`, and one row in collector/sources.c.
+ * To add one: probe/NAME/source.c with `const struct source source_NAME`, and one row in
+ * collector/sources.c.
  *
- * Threads: one worker thread per open target calls sweep, round, ask and close of a session, never two at once.
- * `probe` may be called from another thread at any time and must be cheap. A source reads only through reach.h; it
- * never writes to, stops or blocks a target, never prints, and validates every byte that it read.
+ * Threads: one worker thread per open target calls sweep, round, ask and close of a session, never
+ * two at once. `probe` may be called from another thread at any time and must be cheap. A source
+ * reads only through reach.h; it never writes to, stops or blocks a target, never prints, and
+ * validates every byte that it read.
  */
 #ifndef IMPASSE_PROBE_SOURCE_H
 #define IMPASSE_PROBE_SOURCE_H
@@ -21,26 +23,29 @@ struct reach_target; /* probe/reach/reach.h */
 enum { SOURCE_REASON_BYTES = 256 };
 
 struct source {
-  const char *name;     /* "hook": column targets.runtime */
-  enum source_tag tag;  /* top byte of its actors' keys */
-  const char *help;     /* one sentence for `doctor` and the manual */
+  const char *name;    /* "hook": column targets.runtime */
+  enum source_tag tag; /* top byte of its actors' keys */
+  const char *help;    /* one sentence for `doctor` and the manual */
 
-  /* Is this process one of mine? 1 yes, 0 no, -errno could not tell (with the reason and the remedy in words). */
+  /* Is this process one of mine? 1 yes, 0 no, -errno could not tell (with the reason and the remedy
+   * in words). */
   int (*probe)(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
 
-  /* Attach. The target outlives the session. On failure -errno and the reason in words that name the check that
-   * failed and what to do. */
+  /* Attach. The target outlives the session. On failure -errno and the reason in words that name
+   * the check that failed and what to do. */
   int (*open)(struct reach_target *target, void **ret_session, char reason[SOURCE_REASON_BYTES]);
 
-  /* One full read. Always gives a sweep when it returns 0, of kind FULL or FAILED (target stopped, gone, torn: with
-   * target.state and target.reason). -ENOMEM gives none. The caller has the process facts (cpu, rss, uid, ...) filled
-   * in by process_fill(). */
+  /* One full read. Always gives a sweep when it returns 0, of kind FULL or FAILED (target stopped,
+   * gone, torn: with target.state and target.reason). -ENOMEM gives none. The caller has the
+   * process facts (cpu, rss, uid, ...) filled in by process_fill(). */
   int (*sweep)(void *session, struct sweep **ret_sweep);
 
-  /* Re-reads only what the last sweep or round saw blocked. Gives a sweep of kind ROUND (perhaps with no rows). */
+  /* Re-reads only what the last sweep or round saw blocked. Gives a sweep of kind ROUND (perhaps
+   * with no rows). */
   int (*round)(void *session, struct sweep **ret_sweep);
 
-  /* One question about one actor; on success a malloc'ed text, one item a line. -EOPNOTSUPP where it cannot know. */
+  /* One question about one actor; on success a malloc'ed text, one item a line. -EOPNOTSUPP where
+   * it cannot know. */
   int (*ask)(void *session, uint64_t actor, enum feed_question question, char **ret_text);
 
   void (*close)(void *session);

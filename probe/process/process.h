@@ -1,6 +1,7 @@
 /*
- * process.h - what every target has because it is a Linux process: command, user, memory, processor time, control
- * group and its limit, state. Parses /proc/PID/{stat,status,cgroup} and the cgroup files that reach.h reads.
+ * process.h - what every target has because it is a Linux process: command, user, memory, processor
+ * time, control group and its limit, state. Parses /proc/PID/{stat,status,cgroup} and the cgroup
+ * files that reach.h reads.
  *
  * Not here: anything about actors.
  */
@@ -10,16 +11,17 @@
 #include "model/sweep.h"
 #include "probe/reach/reach.h"
 
-/* Fills name (where the source gave none), uid, cgroup, cpu_ns, rss_bytes, memory_limit_bytes and, where the source
- * left it unknown, state (running, stopped) of sweep->target. Parts that cannot be read stay unknown.
- * 0 or -ESRCH when the process is gone. */
+/* Fills name (where the source gave none), uid, cgroup, cpu_ns, rss_bytes, memory_limit_bytes and,
+ * where the source left it unknown, state (running, stopped) of sweep->target. Parts that cannot be
+ * read stay unknown. 0 or -ESRCH when the process is gone. */
 int process_fill(const struct reach_target *target, struct sweep *sweep);
 
-/* The parsers, public for their tests and fuzzers; the input is NUL-terminated and untrusted. 0 or -EINVAL. */
+/* The parsers, public for their tests and fuzzers; the input is NUL-terminated and untrusted. 0 or
+ * -EINVAL. */
 struct process_stat {
   char comm[64];
-  char state;           /* R S D T t Z ... */
-  int64_t cpu_ns;       /* utime + stime */
+  char state;     /* R S D T t Z ... */
+  int64_t cpu_ns; /* utime + stime */
   uint64_t start_ticks;
   int64_t rss_bytes;
   int64_t thread_count;
@@ -27,7 +29,8 @@ struct process_stat {
 int process_parse_stat(const char *text, struct process_stat *ret_stat);
 /* The v2 path ("0::/...") of /proc/PID/cgroup. */
 int process_parse_cgroup(const char *text, char *ret_path, size_t room);
-/* The ids of the process in each nested pid namespace, outermost first ("NSpid:" of status); returns how many. */
+/* The ids of the process in each nested pid namespace, outermost first ("NSpid:" of status);
+ * returns how many. */
 int process_parse_nspid(const char *status, int *ret_pids, size_t room);
 
 #endif

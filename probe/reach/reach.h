@@ -1,13 +1,14 @@
 /*
- * reach.h - the only way to read another process, its files and its shared memory. It gives bytes and no meaning:
- * whoever parses stands above. (Two exceptions, both needed to know whom we read: field 22 of /proc/PID/stat, and the
- * addresses and names in /proc/PID/maps.)
+ * reach.h - the only way to read another process, its files and its shared memory. It gives bytes
+ * and no meaning: whoever parses stands above. (Two exceptions, both needed to know whom we read:
+ * field 22 of /proc/PID/stat, and the addresses and names in /proc/PID/maps.)
  *
- * An open target is a pidfd, a directory descriptor of /proc/PID and the start time; what was read counts only if
- * reach_alive() is still true afterwards. Nothing here writes to, stops or blocks a target.
+ * An open target is a pidfd, a directory descriptor of /proc/PID and the start time; what was read
+ * counts only if reach_alive() is still true afterwards. Nothing here writes to, stops or blocks a
+ * target.
  *
- * Threads: functions on different targets are independent; one target is used by one thread at a time, except
- * reach_alive(), which any thread may call.
+ * Threads: functions on different targets are independent; one target is used by one thread at a
+ * time, except reach_alive(), which any thread may call.
  */
 #ifndef IMPASSE_PROBE_REACH_REACH_H
 #define IMPASSE_PROBE_REACH_REACH_H
@@ -19,46 +20,55 @@
 
 struct reach_target;
 
-/* Opens a process. -ESRCH it is gone, -EACCES/-EPERM the kernel refuses. Needs Linux 5.3 (pidfd_open). */
+/* Opens a process. -ESRCH it is gone, -EACCES/-EPERM the kernel refuses. Needs Linux 5.3
+ * (pidfd_open). */
 int reach_open(pid_t pid, struct reach_target **ret_target);
 void reach_close(struct reach_target *target); /* NULL is fine */
 
 pid_t reach_pid(const struct reach_target *target);
 uint64_t reach_start_ticks(const struct reach_target *target); /* clock ticks since boot */
-int reach_pidfd(const struct reach_target *target);            /* becomes readable when it exits; not yours to close */
-bool reach_alive(const struct reach_target *target);           /* the very process that was opened still exists */
+int reach_pidfd(
+    const struct reach_target *target); /* becomes readable when it exits; not yours to close */
+bool reach_alive(
+    const struct reach_target *target); /* the very process that was opened still exists */
 
-/* Reads the whole of a small /proc/PID file ("stat", "status", "task/12/syscall") into a malloc'ed, NUL-terminated
- * buffer; more than `most` bytes is -EFBIG. */
-int reach_file(const struct reach_target *target, const char *name, size_t most, char **ret_bytes, size_t *ret_length);
+/* Reads the whole of a small /proc/PID file ("stat", "status", "task/12/syscall") into a malloc'ed,
+ * NUL-terminated buffer; more than `most` bytes is -EFBIG. */
+int reach_file(const struct reach_target *target, const char *name, size_t most, char **ret_bytes,
+               size_t *ret_length);
 
 /* Reads a link of /proc/PID ("exe", "ns/pid", "fd/3"). */
 int reach_link(const struct reach_target *target, const char *name, char *ret_text, size_t room);
 
-/* Copies memory of the target (process_vm_readv). Returns the bytes read, which may be fewer at the end of a mapping,
- * or -errno: -EFAULT nothing there, -EPERM refused (Yama, another user, not dumpable), -ESRCH gone. */
-ssize_t reach_read(const struct reach_target *target, uint64_t address, void *ret_bytes, size_t length);
+/* Copies memory of the target (process_vm_readv). Returns the bytes read, which may be fewer at the
+ * end of a mapping, or -errno: -EFAULT nothing there, -EPERM refused (Yama, another user, not
+ * dumpable), -ESRCH gone. */
+ssize_t reach_read(const struct reach_target *target, uint64_t address, void *ret_bytes,
+                   size_t length);
 
-/* One shared memory file of the target, found by the name it was made with ("/memfd:NAME (deleted)" in its maps). */
+/* One shared memory file of the target, found by the name it was made with ("/memfd:NAME (deleted)"
+ * in its maps). */
 struct reach_memfd {
-  uint64_t address;  /* where the target maps its beginning */
-  uint64_t length;   /* of that mapping */
+  uint64_t address; /* where the target maps its beginning */
+  uint64_t length;  /* of that mapping */
   uint64_t inode;
-  bool writable;     /* the target maps it for writing */
+  bool writable; /* the target maps it for writing */
 };
 
 /* Lists the mappings of memfds called `name`, at most `room`; returns how many there are. */
-int reach_memfds(const struct reach_target *target, const char *name, struct reach_memfd *ret_list, size_t room);
+int reach_memfds(const struct reach_target *target, const char *name, struct reach_memfd *ret_list,
+                 size_t room);
 
-/* Opens one of them read-only through /proc/PID/fd (or map_files). -ENOENT: the target closed its descriptor; then
- * reach_read() at .address still works. */
-int reach_memfd_open(const struct reach_target *target, const struct reach_memfd *memfd, int *ret_fd);
+/* Opens one of them read-only through /proc/PID/fd (or map_files). -ENOENT: the target closed its
+ * descriptor; then reach_read() at .address still works. */
+int reach_memfd_open(const struct reach_target *target, const struct reach_memfd *memfd,
+                     int *ret_fd);
 
 /* All process ids now (names of /proc only, not one file is opened), ascending, malloc'ed. */
 int reach_pids(pid_t **ret_pids, size_t *ret_count);
 
-/* Why reading the target is refused, in words with the remedy: another user, Yama, hidepid, capabilities of the target,
- * non-dumpable. `error` is what reach_read or reach_open gave. */
+/* Why reading the target is refused, in words with the remedy: another user, Yama, hidepid,
+ * capabilities of the target, non-dumpable. `error` is what reach_read or reach_open gave. */
 void reach_explain(pid_t pid, int error, char *ret_text, size_t room);
 
 /* Reads a file of the machine ("/proc/meminfo", "/sys/fs/cgroup/..."), as reach_file does. */
