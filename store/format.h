@@ -1,0 +1,37 @@
+/*
+ * format.h - rows as text: table, json, ndjson, csv, tsv, openmetrics.
+ *
+ *    name         unknown   numbers        untrusted bytes
+ *    table        -         right-aligned  control bytes and broken UTF-8 are shown as ?, width is
+ * display width json         null      as JSON has    an array of objects; control bytes as \u00XX,
+ * broken UTF-8 as U+FFFD ndjson       null      as JSON has    one object a line, flushed with each
+ * row csv          empty     plain          RFC 4180 (CRLF, quotes doubled); as they are, unless
+ * `out` is a terminal tsv          empty     plain          \t \n \r \\ and \xHH for other control
+ * bytes openmetrics  left out  plain          one family a numeric column, labels from keys and
+ * names, ends in # EOF
+ *
+ * A sink writes to any FILE: open_memstream() where a text in memory is wanted. Not here: where
+ * rows come from (query.h).
+ */
+#ifndef IMPASSE_STORE_FORMAT_H
+#define IMPASSE_STORE_FORMAT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/dictionary.h"
+#include "store/query.h"
+
+#define FORMAT_NO_RELATION (-1)
+
+/* The names of all formats, NULL-terminated, for help texts. */
+extern const char *const format_names[];
+
+/* A sink that prints to `out`, which stays the caller's; free with format_free. `relation` (enum
+ * relation, or FORMAT_NO_RELATION for a free query) gives openmetrics its help texts and tells
+ * labels from values. -EINVAL where there is no format of that name, -ENOMEM. A row that cannot be
+ * written ends the query with -errno (-EPIPE ...). */
+int format_new(const char *name, FILE *out, int relation, struct query_sink **ret_sink);
+void format_free(struct query_sink *sink);
+
+#endif
