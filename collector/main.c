@@ -1,5 +1,111 @@
-/* main.c - the only main(). */
-int main(void)
+/*
+ * main.c - the only main(): finds the command, reads its options, prints its complaint once.
+ *
+ * Standard output that nobody reads any more (`| head`) is a clean end. SIGPIPE is ignored, since
+ * its default action would also end a recorder in the middle of its work; whoever writes sees
+ * EPIPE, and it is forgiven here.
+ */
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collector/command.h"
+
+static void print_usage(FILE *out)
 {
-  return 2;
+  (void)fprintf(out, "impasse shows where a message-passing program is stuck or swelling.\n\n"
+                     "usage: impasse COMMAND [OPTION...] [ARGUMENT...]\n\n");
+  for (const struct command *const *command = commands; *command; command++) {
+    char left[64];
+
+    (void)snprintf(left, sizeof(left), "%s %s", (*command)->name, (*command)->args);
+    (void)fprintf(out, "  %-28s %s\n", left, (*command)->help);
+  }
+  (void)fprintf(out, "\nimpasse COMMAND --help tells more. Start with: impasse doctor\n");
+}
+
+static void print_command_help(const struct command *command)
+{
+  (void)printf("usage: impasse %s%s%s [OPTION...]\n\n%s.\n\n%s\noptions:\n", command->name,
+               *command->args ? " " : "", command->args, command->help, command->manual);
+  options_print_help(stdout, command->options);
+}
+
+static int64_t wall_ms(void)
+{
+  struct timespec now;
+
+  (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool output_has_reader(void)
+{
+  struct pollfd output = {.fd = STDOUT_FILENO};
+
+  return poll(&output, 1, 0) <= 0 || !(output.revents & POLLERR);
+}
+
+/* Output that could not be written (disk full) must not look like success; a reader that has seen
+ * enough is fine. */
+static int close_output(int code, struct complaint *complaint)
+{
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return code;
+  if (!output_has_reader())
+    return code;
+  return complaint_set(complaint, EXIT_TROUBLE, "cannot write to standard output");
+}
+
+static int run(const struct command *command, int argc, char **argv, struct complaint *complaint)
+{
+  struct options options;
+
+  if (options_parse(argc, argv, command->options, wall_ms(), &options, complaint) < 0)
+    return command->trouble_code;
+  if (options.help) {
+    print_command_help(command);
+    return EXIT_FINE;
+  }
+  if (options.version) {
+    (void)puts("impasse " IMPASSE_VERSION);
+    return EXIT_FINE;
+  }
+  return command->run(&options, complaint);
+}
+
+int main(int argc, char **argv)
+{
+  struct complaint complaint = {""};
+  const struct command *command;
+  int code;
+
+  (void)signal(SIGPIPE, SIG_IGN);
+  (void)setlocale(LC_ALL, ""); /* without the locale it is C, which works too */
+  if (argc < 2) {
+    print_usage(stderr);
+    return EXIT_TROUBLE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+      strcmp(argv[1], "help") == 0) {
+    print_usage(stdout);
+    return close_output(EXIT_FINE, &complaint);
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    (void)puts("impasse " IMPASSE_VERSION);
+    return close_output(EXIT_FINE, &complaint);
+  }
+  command = command_by_name(argv[1]);
+  if (!command) {
+    (void)fprintf(stderr, "impasse: no command \"%s\"; try: impasse --help\n", argv[1]);
+    return EXIT_TROUBLE;
+  }
+  code = close_output(run(command, argc - 1, argv + 1, &complaint), &complaint);
+  if (complaint.text[0] != '\0')
+    (void)fprintf(stderr, "impasse: %s\n", complaint.text);
+  return code;
 }
