@@ -7,8 +7,12 @@
  * alert goes on
  *
  * Severity and certainty follow the newest finding, but a firing alert never becomes less certain.
- * Alerts of actors that are members of a firing deadlock are inhibited: they are not shown until
- * the deadlock is over. Bounded: at most ALERTS_MAX alive; more are counted as a gap.
+ * `since` is when it was found first, `until` when it was found last. Alerts of actors that are
+ * members of a firing deadlock are inhibited: they go on living, but are not shown until the
+ * deadlock is over.
+ * Bounded: at most ALERTS_MAX, of which the last sixteenth is for critical ones only; those that
+ * were resolved longest ago make room, and what still does not fit is counted (alerts_lost). The
+ * texts of all together take at most 16 MiB.
  *
  * Pure; one thread. The collection is `finding_sink` to the detectors.
  */
@@ -33,12 +37,12 @@ void alerts_rule(struct finding_sink *alerts, const char *rule);
 /* Ends it: moves every alert along its life. */
 void alerts_end(struct finding_sink *alerts);
 
-/* Writes the relation `alerts`, sorted by key. 0 or -ENOMEM. `view` gives names of targets. */
+/* Writes the relation `alerts`, sorted by key. 0 or -ENOMEM. */
 int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *builder,
                 const char *host);
 
-/* Earliest CLOCK_MONOTONIC time at which an alert would change state with no new finding,
- * UINT64_MAX if none. */
+/* Earliest CLOCK_MONOTONIC time at which an alert would change state if every finding went on as it
+ * is, UINT64_MAX where there is none: a tick at that time is not too late. */
 uint64_t alerts_next_ns(const struct finding_sink *alerts);
 
 /* Findings that were dropped because ALERTS_MAX was reached or memory was out; monotonic. */

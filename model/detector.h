@@ -23,7 +23,8 @@
 struct finding {
   const char *key;        /* stable: rule/target/names */
   const char *summary;    /* one sentence, names as they are (untrusted bytes) */
-  const char *detail;     /* JSON object */
+  const char *detail;     /* JSON object, best without what grows with the clock alone */
+  const char *target;     /* name of that process, kept because an alert outlives it; or NULL */
   int64_t target_key;     /* VALUE_UNKNOWN where it is about no single process */
   int64_t actor;          /* VALUE_UNKNOWN where it is about no single actor */
   uint8_t severity;       /* enum severity */
@@ -37,8 +38,9 @@ struct finding {
 
 struct finding_sink; /* alert.h */
 
-/* Takes a finding; a second one of the same key in the same tick is ignored. -ENOMEM is counted by
- * the sink. */
+/* Takes a finding. A second one in the same tick of the same key and the same target, actor and
+ * first member is ignored; one of the same key about somebody else (names need not be unique) gets
+ * key#2, key#3 ... in the order of adding. What does not fit is counted by the sink. */
 void finding_add(struct finding_sink *sink, const struct finding *finding);
 
 struct detector {

@@ -1,0 +1,151 @@
+/* json_test.c - well-formed whatever the bytes and however small the room. */
+#include "model/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "model/dictionary.h"
+#include "model/utf8.h"
+
+static void expect_text(const char *text, const char *wanted)
+{
+  char out[256];
+  struct json json;
+
+  json_init(&json, out, sizeof(out));
+  json_text(&json, NULL, text);
+  assert_string_equal(out, wanted);
+}
+
+static void test_strings_are_escaped(void **state)
+{
+  (void)state;
+  expect_text("plain", "\"plain\"");
+  expect_text(NULL, "null");
+  expect_text("a\"b\\c\n\t", "\"a\\\"b\\\\c\\n\\t\"");
+  expect_text("\x1b[31m\x7f", "\"\\u001b[31m\\u007f\"");
+  expect_text("gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\"");
+  expect_text("\xc2\x9b", "\"\\u009b\"");                   /* C1: CSI */
+  expect_text("\xe2\x80\xae", "\"\\u202e\"");               /* right-to-left override */
+  expect_text("\xff\xc3", "\"\\\\xff\\\\xc3\"");            /* not UTF-8, cut off */
+  expect_text("\xc0\x80", "\"\\\\xc0\\\\x80\"");            /* overlong */
+  expect_text("\xed\xa0\x80", "\"\\\\xed\\\\xa0\\\\x80\""); /* surrogate */
+  expect_text("\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"");
+}
+
+static void write_sample(struct json *json)
+{
+  json_object(json, NULL);
+  json_int(json, "n", -5);
+  json_int(json, "none", VALUE_UNKNOWN);
+  json_real(json, "r", 0.25);
+  json_real(json, "nan", NAN);
+  json_array(json, "list");
+  json_bool(json, NULL, true);
+  json_text(json, NULL, "x");
+  json_object(json, NULL);
+  json_end(json);
+  json_end(json);
+  json_end(json);
+}
+
+static void test_values_and_nesting(void **state)
+{
+  char out[256];
+  struct json json;
+
+  (void)state;
+  json_init(&json, out, sizeof(out));
+  write_sample(&json);
+  assert_string_equal(out,
+                      "{\"n\":-5,\"none\":null,\"r\":0.25,\"nan\":null,\"list\":[true,\"x\",{}]}");
+  assert_false(json.full);
+}
+
+/* Brackets outside strings balance and the top closes; the sample holds none inside strings. */
+static void assert_balanced(const char *text)
+{
+  int depth = 0;
+
+  for (const char *c = text; *c; c++) {
+    depth += *c == '{' || *c == '[';
+    depth -= *c == '}' || *c == ']';
+    assert_true(depth > 0 || c[1] == '\0');
+    assert_false(*c == ',' && (c[1] == '}' || c[1] == ']'));
+  }
+  assert_int_equal(depth, 0);
+}
+
+static void test_well_formed_in_any_room(void **state)
+{
+  char whole[256];
+  struct json json;
+
+  (void)state;
+  json_init(&json, whole, sizeof(whole));
+  write_sample(&json);
+  for (size_t room = 3; room < json.length + 20; room++) {
+    char out[256];
+    struct json small;
+
+    memset(out, 'Z', sizeof(out));
+    json_init(&small, out, room);
+    write_sample(&small);
+    assert_in_range(small.length, 2, room - 1);
+    assert_int_equal(strlen(out), small.length);
+    assert_int_equal(out[room], 'Z');
+    assert_balanced(out);
+    assert_int_equal(small.full, room <= strlen(whole));
+  }
+}
+
+static void test_rewind_drops_half_an_element(void **state)
+{
+  char out[32];
+  struct json json;
+
+  (void)state;
+  json_init(&json, out, sizeof(out));
+  json_array(&json, NULL);
+  json_text(&json, NULL, "one");
+  struct json_mark mark = json_mark(&json);
+  json_object(&json, NULL);
+  json_text(&json, "k", "far too long for what is left");
+  assert_true(json.full);
+  json_end(&json);
+  json_rewind(&json, mark);
+  json_int(&json, NULL, 2);
+  json_end(&json);
+  assert_string_equal(out, "[\"one\",2]");
+}
+
+static void test_prefix_ends_between_characters(void **state)
+{
+  (void)state;
+  assert_int_equal(utf8_prefix("abc", 5), 3);
+  assert_int_equal(utf8_prefix("abc", 2), 2);
+  assert_int_equal(utf8_prefix("a\xc3\xbc"
+                               "b",
+                               2),
+                   1);
+  assert_int_equal(utf8_prefix("\x80\x80\x80\x80\x80\x80", 5), 5);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_strings_are_escaped),
+      cmocka_unit_test(test_values_and_nesting),
+      cmocka_unit_test(test_well_formed_in_any_room),
+      cmocka_unit_test(test_rewind_drops_half_an_element),
+      cmocka_unit_test(test_prefix_ends_between_characters),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
