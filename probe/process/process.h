@@ -29,8 +29,11 @@ struct process_stat {
 int process_parse_stat(const char *text, struct process_stat *ret_stat);
 /* The v2 path ("0::/...") of /proc/PID/cgroup. */
 int process_parse_cgroup(const char *text, char *ret_path, size_t room);
+/* The real user id ("Uid:" of status). */
+int process_parse_uid(const char *status, int64_t *ret_uid);
 /* The ids of the process in each nested pid namespace, outermost first ("NSpid:" of status);
- * returns how many. */
+ * returns how many there
+ * are, of which at most `room` are filled in. */
 int process_parse_nspid(const char *status, int *ret_pids, size_t room);
 
 #endif

@@ -1,0 +1,41 @@
+/* Listing the processes of the machine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "probe/reach/reach.h"
+#include "probe/reach/test_child.h"
+
+static bool listed(pid_t pid)
+{
+  pid_t *pids = NULL;
+  size_t count = 0;
+  bool found = false;
+  assert_int_equal(reach_pids(&pids, &count), 0);
+  assert_true(count > 0);
+  for (size_t i = 0; i < count; i++) {
+    assert_true(pids[i] > 0 && (i == 0 || pids[i - 1] < pids[i]));
+    found |= pids[i] == pid;
+  }
+  free(pids);
+  return found;
+}
+
+static void a_child_is_listed_until_it_is_gone(void **state)
+{
+  (void)state;
+  struct test_child child = test_child_start(NULL, NULL, false);
+  assert_true(listed(getpid()));
+  assert_true(listed(child.pid));
+  test_child_kill(&child);
+  assert_false(listed(child.pid));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_child_is_listed_until_it_is_gone)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
