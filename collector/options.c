@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "collector/timespec.h"
+#include "store/format.h"
 
 /* What an option's argument becomes, and where it goes. */
 enum option_kind {
@@ -51,7 +52,7 @@ static const struct option_rule rules[OPTION_COUNT] = {
                       KIND_TEXT,
                       FIELD(order)},
     [OPTION_LIMIT] = {{"limit", "N", "at most N rows"}, KIND_COUNT, FIELD(limit)},
-    [OPTION_FORMAT] = {{"format", "F", "table, json, ndjson, csv or tsv"},
+    [OPTION_FORMAT] = {{"format", "F", "table, json, ndjson, csv, tsv or openmetrics"},
                        KIND_FORMAT,
                        FIELD(format)},
     [OPTION_JSON] = {{"json", "", "the same as --format json"}, KIND_FLAG, 0},
@@ -76,16 +77,11 @@ static const struct option_rule rules[OPTION_COUNT] = {
                       KIND_BYTES,
                       FIELD(bytes)},
     [OPTION_SCALE] = {{"scale", "N", "so many of the numerous actors"}, KIND_COUNT, FIELD(scale)},
-    [OPTION_SCALE] = {{"scale", "N", "how many of what the demo has many of"},
-                      KIND_COUNT,
-                      FIELD(scale)},
     [OPTION_HELP] = {{"help", "", "this text"}, KIND_FLAG, FIELD(help)},
     [OPTION_VERSION] = {{"version", "", "the version"}, KIND_FLAG, FIELD(version)},
 };
 
 #define OPTIONS_EVERYWHERE (OPTION_BIT(HELP) | OPTION_BIT(VERSION))
-
-static const char *const formats[] = {"table", "json", "ndjson", "csv", "tsv"};
 
 int complaint_set(struct complaint *complaint, int code, const char *format, ...)
 {
@@ -147,9 +143,9 @@ static int take_count(const char *text, int64_t *ret_count)
 
 static int take_format(const char *text, struct options *options)
 {
-  for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-    if (strcmp(formats[i], text) == 0) {
-      options->format = formats[i];
+  for (const char *const *name = format_names; *name; name++) {
+    if (strcmp(*name, text) == 0) {
+      options->format = *name;
       return 0;
     }
   }
@@ -169,7 +165,7 @@ static const char *const wanted[] = {
     [KIND_FLAG] = "nothing",
     [KIND_TEXT] = "a text",
     [KIND_TARGET] = "a name or a pid (at most 64 of them)",
-    [KIND_FORMAT] = "table, json, ndjson, csv or tsv",
+    [KIND_FORMAT] = "table, json, ndjson, csv, tsv or openmetrics",
     [KIND_TIME] = "a time such as now, \"10m ago\", -1h30m, \"yesterday 14:00\", 2024-05-01T12:00Z",
     [KIND_DURATION] = "a duration such as 500ms, 10s, 1h30m",
     [KIND_COUNT] = "a whole number above 0",
@@ -250,7 +246,7 @@ static void options_init(struct options *options)
   const char *no_color = getenv("NO_COLOR");
 
   *options = (struct options){
-      .format = formats[0],
+      .format = "table",
       .at_ms = OPTION_UNSET,
       .since_ms = OPTION_UNSET,
       .until_ms = OPTION_UNSET,
@@ -260,7 +256,6 @@ static void options_init(struct options *options)
       .duration_ns = OPTION_UNSET,
       .days = OPTION_UNSET,
       .bytes = OPTION_UNSET,
-      .scale = OPTION_UNSET,
       .scale = OPTION_UNSET,
       .no_color = no_color && *no_color,
   };

@@ -31,7 +31,6 @@ enum option_id {
   OPTION_DAYS,
   OPTION_BYTES,
   OPTION_SCALE,
-  OPTION_SCALE,
   OPTION_HELP,
   OPTION_VERSION,
   OPTION_COUNT
@@ -55,7 +54,7 @@ struct options {
   int64_t at_ms, since_ms, until_ms;         /* Unix time, OPTION_UNSET where not given */
   int64_t limit;                             /* rows, OPTION_UNSET */
   int64_t interval_ns, wait_ns, duration_ns; /* OPTION_UNSET */
-  int64_t days, bytes, scale;                /* OPTION_UNSET */
+  int64_t days, bytes;                       /* OPTION_UNSET */
   int64_t scale;                             /* actors, OPTION_UNSET */
   bool no_color;                             /* --no-color, or NO_COLOR in the environment */
   bool exact;
