@@ -16,6 +16,13 @@
  * reduced twice: with timed waits free, then with timed waits blocking; cores that only the second
  * leaves are `timed`.
  *
+ * A stuck group with a timeout is free: the timeout ends it.
+ *
+ * `behind` counts over all waits, whether they can end or not. It is exact: components (of the
+ * whole graph) with one way out form trees, whose sums are exact; where several ways meet again,
+ * the components that are not of such trees are walked, for at most WAITGRAPH_WALK_STEPS steps a
+ * graph; beyond that it is unknown.
+ *
  * Pure; no I/O, no clock. One thread.
  */
 #ifndef IMPASSE_MODEL_WAITGRAPH_H
@@ -29,6 +36,7 @@
 
 #define WAITGRAPH_NO_CORE UINT32_MAX
 #define WAITGRAPH_BEHIND_UNKNOWN UINT32_MAX
+#define WAITGRAPH_WALK_STEPS 2000000u
 
 struct waitgraph_group {
   uint32_t node;         /* the waiter; groups are sorted by it */
@@ -55,17 +63,23 @@ struct waitgraph {
   struct waitgraph_core {
     uint32_t member_first; /* members[member_first .. +member_count], ascending node numbers */
     uint32_t member_count;
-    uint32_t victim_count; /* nodes outside that wait for it transitively and cannot run either */
+    uint32_t victim_count; /* nodes outside that wait for it transitively and cannot run either, or
+                              WAITGRAPH_BEHIND_UNKNOWN */
     bool timed;
   } * cores;
   uint32_t *members;
+  /* out: the nodes that are not free, holders before their waiters, members of a core side by side;
+   * what only the second reduction leaves comes last */
+  uint32_t *order;
+  uint32_t order_count;
 };
 
 /* Fills the out fields. 0, or -ENOMEM, or -EINVAL when an index is out of range. */
 int waitgraph_reduce(struct waitgraph *graph);
 
 /* One shortest simple cycle through the core's smallest member: writes at most `room` node numbers
- * in the order waiter -> holder and returns how long the cycle is (which may be more than room). */
+ * in the order waiter -> holder and returns how long the cycle is (which may be more than room);
+ * 0 without memory. */
 uint32_t waitgraph_cycle(const struct waitgraph *graph, uint32_t core, uint32_t *ret_nodes,
                          uint32_t room);
 
