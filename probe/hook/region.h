@@ -12,7 +12,7 @@
  *    +--------------------+ arrays[IMPASSE_ARRAY_SHARDS].offset
  *    | impasse_shard[]    | how far each eighth of the slots is used           8 x 192
  *    +--------------------+ arrays[IMPASSE_ARRAY_CLASSES].offset
- *    | impasse_class[]    | names of name classes (chain 0 only)            4096 x 64
+ *    | impasse_class_entry| names of name classes (chain 0 only)            4096 x 64
  *    +--------------------+ arrays[IMPASSE_ARRAY_HOT].offset
  *    | lines: 9 arrays of one 64-byte line a slot, one behind the other      65536 x 64 each, + 1 spare line
  *    |   HOT   impasse_hot     what its runner changes: state, tid, taken, open waits
@@ -208,12 +208,12 @@ struct impasse_cell {
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_cell) == 16, "cell");
 
 /* A name class: number c of a name stands in classes[c - 1] of chain 0. */
-struct impasse_class {
+struct impasse_class_entry {
   uint32_t state; /* 0 free, 1 being written, 2 ready (release) */
   uint32_t length;
   char text[IMPASSE_CLASS_TEXT_BYTES]; /* NUL-terminated */
 };
-IMPASSE_STATIC_ASSERT(sizeof(struct impasse_class) == 64, "class is one line");
+IMPASSE_STATIC_ASSERT(sizeof(struct impasse_class_entry) == 64, "class is one line");
 
 enum impasse_kind {
   IMPASSE_KIND_NONE,
@@ -266,12 +266,11 @@ enum impasse_name_flags {
 };
 
 struct impasse_cold {
-  uint64_t parent; /* reference or 0 */
-  uint64_t pool;   /* reference or 0 */
-  uint64_t owner;  /* MAILBOX: whose; PROMISE: fulfiller; else 0 */
-  uint64_t next;   /* SERVICE, LIST: the list that goes on, or 0 */
-  uint64_t
-      number; /* NUMBERED: printed behind the class: "worker 17"; UINT64_MAX: the class alone */
+  uint64_t parent;    /* reference or 0 */
+  uint64_t pool;      /* reference or 0 */
+  uint64_t owner;     /* MAILBOX: whose; PROMISE: fulfiller; else 0 */
+  uint64_t next;      /* SERVICE, LIST: the list that goes on, or 0 */
+  uint64_t number;    /* NUMBERED: behind the class: "worker 17"; UINT64_MAX: the class alone */
   uint32_t class_id;  /* NUMBERED: name class, 0 = unknown */
   uint8_t name_kind;  /* enum impasse_name_kind; TEXT: line TEXT holds it, NUL-terminated */
   uint8_t name_flags; /* enum impasse_name_flags */
@@ -311,11 +310,10 @@ enum impasse_via {
 };
 
 enum impasse_wait_flags {
-  IMPASSE_WAIT_ANY = 1 << 0,       /* one holder is enough; else all are needed */
-  IMPASSE_WAIT_OPEN = 1 << 1,      /* somebody or something that is not listed may end it too */
-  IMPASSE_WAIT_EXCLUSIVE = 1 << 2, /* nobody but the holders can end it */
-  IMPASSE_WAIT_CONCURRENT =
-      1 << 3, /* beside the wait begun before it, not nested in it: same rank */
+  IMPASSE_WAIT_ANY = 1 << 0,        /* one holder is enough; else all are needed */
+  IMPASSE_WAIT_OPEN = 1 << 1,       /* somebody or something that is not listed may end it too */
+  IMPASSE_WAIT_EXCLUSIVE = 1 << 2,  /* nobody but the holders can end it */
+  IMPASSE_WAIT_CONCURRENT = 1 << 3, /* beside the wait before it, not nested in it: same rank */
   IMPASSE_WAIT_FLAGS = (1 << 4) - 1
 };
 
@@ -323,8 +321,7 @@ enum impasse_wait_flags {
 #define IMPASSE_TIMEOUT_UNKNOWN UINT64_MAX /* there is one, of unknown length */
 
 struct impasse_wait_line {
-  uint64_t
-      call; /* number, never used twice in a generation; its low two bits are the line's own index */
+  uint64_t call; /* number, never used twice in a generation; low two bits: the line's own index */
   uint64_t since_ns;     /* CLOCK_MONOTONIC of the target */
   uint64_t timeout_ns;   /* or IMPASSE_TIMEOUT_NONE, IMPASSE_TIMEOUT_UNKNOWN */
   uint32_t object;       /* name class, 0 = not told */
