@@ -16,6 +16,7 @@
 /* Numbers of the fields of /proc/PID/stat as proc(5) counts them, from 1. */
 enum {
   STAT_STATE = 3,
+  STAT_PPID = 4,
   STAT_UTIME = 14,
   STAT_STIME = 15,
   STAT_NUM_THREADS = 20,
@@ -70,18 +71,19 @@ int process_parse_stat(const char *text, struct process_stat *ret_stat)
   if (!open || !close || close < open || split_fields(close, fields) < 0)
     return -EINVAL;
 
-  int64_t utime, stime, threads, start, pages, ticks, cpu_ns, rss_bytes;
-  if (parse_count(fields[STAT_UTIME], &utime) || parse_count(fields[STAT_STIME], &stime) ||
-      parse_count(fields[STAT_NUM_THREADS], &threads) ||
+  int64_t parent, utime, stime, threads, start, pages, ticks, cpu_ns, rss_bytes;
+  if (parse_count(fields[STAT_PPID], &parent) || parse_count(fields[STAT_UTIME], &utime) ||
+      parse_count(fields[STAT_STIME], &stime) || parse_count(fields[STAT_NUM_THREADS], &threads) ||
       parse_count(fields[STAT_STARTTIME], &start) || parse_count(fields[STAT_RSS], &pages))
     return -EINVAL;
-  if (__builtin_add_overflow(utime, stime, &ticks) ||
+  if (parent > INT_MAX || __builtin_add_overflow(utime, stime, &ticks) ||
       __builtin_mul_overflow(ticks, NS_PER_S / sysconf(_SC_CLK_TCK), &cpu_ns) ||
       __builtin_mul_overflow(pages, sysconf(_SC_PAGESIZE), &rss_bytes))
     return -EINVAL;
 
   *ret_stat = (struct process_stat){
       .state = *fields[STAT_STATE],
+      .parent = (int)parent,
       .cpu_ns = cpu_ns,
       .start_ticks = (uint64_t)start,
       .rss_bytes = rss_bytes,

@@ -23,6 +23,7 @@ static void a_stat_line_is_taken_apart(void **state)
   assert_int_equal(process_parse_stat("42 (cat)" TAIL "\n", &stat), 0);
   assert_string_equal(stat.comm, "cat");
   assert_int_equal(stat.state, 'S');
+  assert_int_equal(stat.parent, 1);
   assert_true(stat.cpu_ns == 200 * (1000000000LL / sysconf(_SC_CLK_TCK)));
   assert_true(stat.start_ticks == 123456);
   assert_true(stat.rss_bytes == 300 * sysconf(_SC_PAGESIZE));

@@ -1,12 +1,14 @@
 /*
- * pids.c - lists the processes of the machine. Names of /proc only: opening so much as `stat` of
+ * pids.c - lists the processes of the machine, and the threads of one. Names of /proc only: opening so much as `stat` of
  * each costs a hundred times more, and discovery looks only at those that are new.
  */
-#include "probe/reach/reach.h"
+#include "probe/reach/target.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The number that a name of /proc stands for, or 0 where it is no process. */
 static pid_t pid_of_name(const char *name)
@@ -40,17 +42,15 @@ static int append(pid_t **pids, size_t *count, size_t *room, pid_t pid)
   return 0;
 }
 
-int reach_pids(pid_t **ret_pids, size_t *ret_count)
+/* All names of a directory of /proc that are numbers, ascending. Closes it. */
+static int list_numbers(DIR *directory, pid_t **ret_pids, size_t *ret_count)
 {
   pid_t *pids = NULL;
   size_t count = 0, room = 0;
   int error = 0;
-  DIR *proc = opendir("/proc");
-  if (!proc)
-    return -errno;
   for (;;) {
     errno = 0;
-    const struct dirent *entry = readdir(proc);
+    const struct dirent *entry = readdir(directory);
     if (!entry) {
       error = -errno;
       break;
@@ -61,7 +61,7 @@ int reach_pids(pid_t **ret_pids, size_t *ret_count)
     if (error)
       break;
   }
-  (void)closedir(proc); /* only read */
+  (void)closedir(directory); /* only read */
   if (error) {
     free(pids);
     return error;
@@ -72,4 +72,24 @@ int reach_pids(pid_t **ret_pids, size_t *ret_count)
   *ret_pids = pids;
   *ret_count = count;
   return 0;
+}
+
+int reach_pids(pid_t **ret_pids, size_t *ret_count)
+{
+  DIR *directory = opendir("/proc");
+  return directory ? list_numbers(directory, ret_pids, ret_count) : -errno;
+}
+
+int reach_tids(const struct reach_target *target, pid_t **ret_tids, size_t *ret_count)
+{
+  int fd = reach_openat(target, "task", O_DIRECTORY);
+  if (fd < 0)
+    return fd;
+  DIR *directory = fdopendir(fd);
+  if (!directory) {
+    int error = -errno;
+    (void)close(fd); /* only read */
+    return error;
+  }
+  return list_numbers(directory, ret_tids, ret_count);
 }

@@ -46,6 +46,16 @@ int reach_link(const struct reach_target *target, const char *name, char *ret_te
 ssize_t reach_read(const struct reach_target *target, uint64_t address, void *ret_bytes,
                    size_t length);
 
+/* Many small reads at once, done in the order in which they stand. */
+struct reach_piece {
+  uint64_t address;
+  void *bytes;
+  size_t length;
+  bool read; /* set: all of it arrived */
+};
+/* Reads the pieces; those that are not there are left out (read = false). 0, or -EPERM, -ESRCH when none can be read. */
+int reach_read_pieces(const struct reach_target *target, struct reach_piece *pieces, size_t count);
+
 /* One shared memory file of the target, found by the name it was made with ("/memfd:NAME (deleted)"
  * in its maps). */
 struct reach_memfd {
@@ -66,6 +76,9 @@ int reach_memfd_open(const struct reach_target *target, const struct reach_memfd
 
 /* All process ids now (names of /proc only, not one file is opened), ascending, malloc'ed. */
 int reach_pids(pid_t **ret_pids, size_t *ret_count);
+
+/* The threads of a process now, as the collector numbers them, malloc'ed. */
+int reach_tids(const struct reach_target *target, pid_t **ret_tids, size_t *ret_count);
 
 /* Why reading the target is refused, in words with the remedy: another user, Yama, hidepid,
  * capabilities of the target, non-dumpable. `error` is what reach_read or reach_open gave. */

@@ -257,6 +257,44 @@ ssize_t reach_read(const struct reach_target *target, uint64_t address, void *re
   return error ? error : -EFAULT;
 }
 
+enum { BATCH_PIECES = 256 };
+
+/* Reads up to BATCH_PIECES in one call. The kernel stops at the first piece that it cannot read to its end; returns
+ * how many were dealt with, that one included, or -errno. */
+static ssize_t read_batch(const struct reach_target *target, struct reach_piece *pieces,
+                          size_t count)
+{
+  struct iovec to[BATCH_PIECES] = {0}, from[BATCH_PIECES] = {0};
+  size_t i;
+  for (i = 0; i < count; i++) {
+    to[i] = (struct iovec){pieces[i].bytes, pieces[i].length};
+    from[i] = (struct iovec){(void *)(uintptr_t)pieces[i].address, pieces[i].length};
+    pieces[i].read = false;
+  }
+  ssize_t got = process_vm_readv(target->pid, to, count, from, count, 0);
+  if (got < 0 && errno != EFAULT)
+    return -errno;
+  size_t left = got < 0 ? 0 : (size_t)got;
+  for (i = 0; i < count && left >= pieces[i].length; i++) {
+    left -= pieces[i].length;
+    pieces[i].read = true;
+  }
+  return (ssize_t)(i < count ? i + 1 : i);
+}
+
+int reach_read_pieces(const struct reach_target *target, struct reach_piece *pieces, size_t count)
+{
+  size_t done = 0;
+  while (done < count) {
+    size_t wanted = count - done < BATCH_PIECES ? count - done : BATCH_PIECES;
+    ssize_t dealt = read_batch(target, pieces + done, wanted);
+    if (dealt < 0)
+      return (int)dealt;
+    done += (size_t)dealt;
+  }
+  return reach_alive(target) ? 0 : -ESRCH;
+}
+
 int reach_machine_file(const char *path, size_t most, char **ret_bytes, size_t *ret_length)
 {
   int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

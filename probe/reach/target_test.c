@@ -96,6 +96,28 @@ static void a_read_ends_where_the_mapping_ends(void **state)
   test_child_kill(&child);
 }
 
+static void pieces_that_are_not_there_are_left_out(void **state)
+{
+  (void)state;
+  enum { COUNT = 600 }; /* more than one call takes */
+  static char bytes[COUNT][sizeof secret];
+  struct reach_piece pieces[COUNT];
+  struct test_child child = test_child_start(NULL, NULL, false);
+  struct reach_target *target = open_child(&child);
+  for (size_t i = 0; i < COUNT; i++)
+    pieces[i] =
+        (struct reach_piece){i % 7 == 3 ? 16 : (uintptr_t)secret, bytes[i], sizeof secret, true};
+  assert_int_equal(reach_read_pieces(target, pieces, COUNT), 0);
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_int_equal(pieces[i].read, i % 7 != 3);
+    assert_string_equal(bytes[i], i % 7 == 3 ? "" : secret);
+  }
+  assert_int_equal(reach_read_pieces(target, NULL, 0), 0);
+  test_child_kill(&child);
+  assert_int_equal(reach_read_pieces(target, pieces, COUNT), -ESRCH);
+  reach_close(target);
+}
+
 static void a_dead_process_is_gone_and_its_number_reads_nothing(void **state)
 {
   (void)state;
@@ -209,6 +231,7 @@ int main(void)
       cmocka_unit_test(a_living_process_is_opened_with_its_identity),
       cmocka_unit_test(memory_files_and_links_are_read),
       cmocka_unit_test(a_read_ends_where_the_mapping_ends),
+      cmocka_unit_test(pieces_that_are_not_there_are_left_out),
       cmocka_unit_test(a_dead_process_is_gone_and_its_number_reads_nothing),
       cmocka_unit_test(numbers_of_no_process_are_refused),
       cmocka_unit_test(a_stopped_process_is_read_like_any_other),
