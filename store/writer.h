@@ -3,7 +3,8 @@
  *
  *    DIR/impasse.lock              held (flock) while a writer is open; holds its pid
  *    DIR/impasse-YYYYMMDD-N.db     a shard: one day (UTC) or less; the newest is open in WAL, the
- * others are sealed DIR/*.db.damaged-N            set aside, never touched again
+ *                                  others are sealed
+ *    DIR/...db.damaged-N           set aside, never touched again
  *
  * What is in a shard: schema.h. How values are stored: encode.h. Reading: recording.h.
  * Threads: one at a time. Nothing is printed.
