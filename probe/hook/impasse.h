@@ -136,7 +136,7 @@ struct impasse_options {
 struct impasse_wait_request {
   const struct impasse_ref *holders; /* copied; impasse_unknown() among them makes the wait open */
   uint32_t
-      holder_count;    /* 50 can be recorded; with more the wait is open and the rest is counted */
+      holder_count;    /* 42 can be recorded; with more the wait is open and the rest is counted */
   uint32_t via;        /* enum impasse_via */
   uint32_t flags;      /* enum impasse_wait_flags */
   uint32_t object;     /* impasse_class() of what it is about, or 0 */
@@ -163,7 +163,8 @@ void impasse_wait_lost(void);
 struct impasse_worker impasse_worker_of(struct impasse_ref pool);
 void impasse_member_add(struct impasse_ref service, uint64_t member);
 void impasse_member_remove(struct impasse_ref service, uint64_t member);
-void impasse_table_wait_change(struct impasse_ref table, bool write, uint64_t since_ns);
+void impasse_table_wait_opened(struct impasse_ref table, bool write, uint64_t now_ns);
+void impasse_table_wait_closed(struct impasse_ref table, bool write, uint64_t since_ns);
 void impasse_table_acquired_ref(struct impasse_ref table, struct impasse_ref actor, bool write);
 void impasse_table_released_ref(struct impasse_ref table, struct impasse_ref actor);
 void impasse_table_size_ref(struct impasse_ref table, int64_t items, int64_t bytes);
@@ -586,21 +587,28 @@ static inline struct impasse_wait impasse_wait_publish(struct impasse_ref waiter
   return wait;
 }
 
+/* A wait with one holder that began at since_ns. */
+static inline struct impasse_wait impasse_wait_one_since(struct impasse_ref waiter,
+                                                         struct impasse_ref holder,
+                                                         enum impasse_via via, uint64_t timeout_ns,
+                                                         uint32_t flags, uint64_t since_ns)
+{
+  struct impasse_wait_line fill = {0, since_ns, timeout_ns, 0, 0, 0, 0, 0, 0, 1, {0, 0, 0}};
+  fill.via = (uint8_t)via;
+  fill.flags = (uint8_t)(flags & IMPASSE_WAIT_FLAGS);
+  fill.holders[0] = impasse_ref_word(holder);
+  IMPASSE_PROBE(wait_begin, waiter.stamp & 0xffffffu, holder.stamp & 0xffffffu);
+  return impasse_wait_publish(waiter, &fill);
+}
+
 static inline struct impasse_wait impasse_wait_one(struct impasse_ref waiter,
                                                    struct impasse_ref holder, enum impasse_via via,
                                                    uint64_t timeout_ns, uint32_t flags)
 {
   struct impasse_wait none = {impasse_unknown(), 0};
-  if (!impasse_ref_usable(waiter))
+  if (!impasse_ref_slot(waiter))
     return none;
-  struct impasse_wait_line fill = {0,        impasse_wait_clock(), timeout_ns, 0, 0, 0, 0, 0, 0, 1,
-                                   {0, 0, 0}};
-  fill.via = (uint8_t)via;
-  fill.flags = (uint8_t)(flags & IMPASSE_WAIT_FLAGS);
-  fill.holders[0] = impasse_ref_word(holder);
-  struct impasse_wait wait = impasse_wait_publish(waiter, &fill);
-  IMPASSE_PROBE(wait_begin, waiter.stamp & 0xffffffu, holder.stamp & 0xffffffu);
-  return wait;
+  return impasse_wait_one_since(waiter, holder, via, timeout_ns, flags, impasse_wait_clock());
 }
 
 /* Ends a wait, whatever it was begun by. A second end does nothing. */
@@ -726,7 +734,7 @@ static inline struct impasse_service impasse_service_open(struct impasse_name na
   return service;
 }
 
-/* 48 members cost nothing, more take one slot for each 48, up to 3072. */
+/* 40 members cost nothing, more take one slot for each 40, up to 2560. */
 static inline void impasse_service_join(struct impasse_service service, struct impasse_actor member)
 {
   if (IMPASSE_ON)
@@ -781,14 +789,15 @@ static inline struct impasse_table_wait impasse_table_wait_begin(struct impasse_
                                                                  enum impasse_mode mode,
                                                                  uint64_t timeout_ns)
 {
+  bool write = mode == IMPASSE_WRITE;
   struct impasse_table_wait wait = {{impasse_unknown(), 0}, table.ref, 0, mode};
   if (!impasse_ref_slot(table.ref))
     return wait;
-  impasse_table_wait_change(table.ref, mode == IMPASSE_WRITE, 0);
   wait.since_ns = impasse_wait_clock();
-  wait.wait = impasse_wait_one(actor.ref, table.ref,
-                               mode == IMPASSE_WRITE ? IMPASSE_VIA_LOCK : IMPASSE_VIA_RDLOCK,
-                               timeout_ns, 0);
+  impasse_table_wait_opened(table.ref, write, wait.since_ns);
+  wait.wait =
+      impasse_wait_one_since(actor.ref, table.ref, write ? IMPASSE_VIA_LOCK : IMPASSE_VIA_RDLOCK,
+                             timeout_ns, 0, wait.since_ns);
   return wait;
 }
 
@@ -796,7 +805,7 @@ static inline void impasse_table_wait_end(struct impasse_table_wait wait)
 {
   impasse_wait_end(wait.wait);
   if (wait.since_ns && impasse_ref_slot(wait.table))
-    impasse_table_wait_change(wait.table, wait.mode == IMPASSE_WRITE, wait.since_ns);
+    impasse_table_wait_closed(wait.table, wait.mode == IMPASSE_WRITE, wait.since_ns);
 }
 
 /* Got it, and gave it back: some 25 ns together, most of it the coarse clock for the time it is held. After wait_end,

@@ -107,7 +107,7 @@ extern "C" {
   8u /* held tables an actor; further ones count as unlisted holders of the table */
 #define IMPASSE_HOLDERS_INLINE 3u /* of a wait; a list where there are more */
 #define IMPASSE_LIST_REFS                                                                          \
-  48u /* references in one slot of kind list or service: lines BOX..HELD, 8 each */
+  48u /* references in one slot of kind list or service: lines WAIT0..HELD, 8 each */
 #define IMPASSE_LIST_CHAIN_MOST 64u /* slots a list may span */
 
 enum impasse_array {
@@ -220,7 +220,7 @@ enum impasse_kind {
   IMPASSE_KIND_ACTOR,
   IMPASSE_KIND_QUEUE, /* a mailbox without an owner */
   IMPASSE_KIND_POOL, /* cold.capacity = its worker threads; its box, where used, is its run queue */
-  IMPASSE_KIND_SERVICE, /* answered by its members: references in lines BOX..HELD, cold.next goes on */
+  IMPASSE_KIND_SERVICE, /* answered by its members: references in lines WAIT0..HELD, cold.next goes on */
   IMPASSE_KIND_PROMISE, /* answered by cold.owner, 0 = not known yet */
   IMPASSE_KIND_MAILBOX, /* one more mailbox of the actor cold.owner: add its counters to the owner's */
   IMPASSE_KIND_TABLE,
@@ -399,7 +399,7 @@ static inline void impasse_line_copy(const void *from, void *ret_line)
 /* Entry i < IMPASSE_LIST_REFS of the references in a slot of kind list or service. */
 static inline uint64_t *impasse_list_ref(const struct impasse_hot *hot, unsigned i)
 {
-  unsigned array = (unsigned)IMPASSE_ARRAY_BOX + i / 8;
+  unsigned array = (unsigned)IMPASSE_ARRAY_WAIT0 + i / 8;
   return (uint64_t *)impasse_line(hot, (enum impasse_array)array) + i % 8;
 }
 
