@@ -1,0 +1,111 @@
+/* detect_contention.c - the escape hatch: a shared table or lock that everybody waits for. */
+#include <stdbool.h>
+
+#include "model/detect_actor.h"
+#include "model/json.h"
+
+/* All that can be tuned. */
+static const struct {
+  int64_t warning_permille; /* of the time somebody waits for it */
+  int64_t critical_permille;
+  int64_t waiters; /* or so many wait at the instant, if nobody got it since the last sweep */
+  uint64_t for_ns, keep_ns;
+} limits = {.warning_permille = 300,
+            .critical_permille = 800,
+            .waiters = 2,
+            .for_ns = 5ull * 1000000000,
+            .keep_ns = 5ull * 1000000000};
+
+static int64_t table_int(const struct snapshot *s, unsigned column, uint32_t row)
+{
+  return snapshot_int(s, RELATION_TABLES, column, row);
+}
+
+/* One actor that waits long for a lock is a wait, not a contest. Unknown figures do not speak against one. */
+static bool several_want_it(const struct snapshot *s, uint32_t row)
+{
+  int64_t readers = table_int(s, TABLES_READ_WAITERS, row),
+          writers = table_int(s, TABLES_WRITE_WAITERS, row);
+  double contended = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
+
+  if (readers == VALUE_UNKNOWN || writers == VALUE_UNKNOWN)
+    return true;
+  return !(contended == 0) || readers + writers >= limits.waiters;
+}
+
+static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *sink)
+{
+  int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row);
+  const char *target = snapshot_text(s, RELATION_TABLES, TABLES_TARGET, row);
+  const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
+  double contended = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
+  struct phrase key = {0}, sentence = {0};
+  char detail[512];
+  struct json json;
+
+  phrase_add(&key, "contention/");
+  phrase_name(&key, target);
+  phrase_add(&key, "/");
+  phrase_name(&key, name);
+  phrase_add(&sentence, "somebody waits for %s ",
+             snapshot_value(s, RELATION_TABLES, TABLES_KIND, row).text ?: "table");
+  phrase_name(&sentence, name);
+  phrase_add(&sentence, " for %lld %% of the time", (long long)permille / 10);
+  if (contended > 0) {
+    phrase_add(&sentence, ", ");
+    phrase_rate(&sentence, contended);
+    phrase_add(&sentence, " have to wait");
+  }
+  json_init(&json, detail, sizeof(detail));
+  json_object(&json, NULL);
+  json_int(&json, "wait_permille", permille);
+  json_int(&json, "held_permille", table_int(s, TABLES_HELD_PERMILLE, row));
+  json_real(&json, "contended_per_s", contended);
+  json_int(&json, "max_wait_us", table_int(s, TABLES_MAX_WAIT_US, row));
+  json_int(&json, "read_waiters", table_int(s, TABLES_READ_WAITERS, row));
+  json_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
+  json_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
+  json_end(&json);
+  finding_add(sink, &(struct finding){
+                        .key = key.text,
+                        .summary = sentence.text,
+                        .detail = detail,
+                        .target = target,
+                        .target_key = table_int(s, TABLES_TARGET_KEY, row),
+                        .actor = VALUE_UNKNOWN,
+                        .severity = permille >= limits.critical_permille ? SEVERITY_CRITICAL
+                                                                         : SEVERITY_WARNING,
+                        .certainty = CERTAINTY_CONFIRMED,
+                        .for_ns = limits.for_ns,
+                        .keep_ns = limits.keep_ns,
+                    });
+}
+
+static void contention_step(void *state, const struct snapshot *s, struct finding_sink *sink)
+{
+  uint32_t rows = snapshot_rows(s, RELATION_TABLES);
+
+  (void)state; /* keeps none: how long is the alert's business */
+  for (uint32_t row = 0; row < rows; row++) {
+    int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row),
+            owner = table_int(s, TABLES_OWNER, row);
+
+    if (permille == VALUE_UNKNOWN || permille < limits.warning_permille || !several_want_it(s, row))
+      continue;
+    if (owner != VALUE_UNKNOWN &&
+        detect_actor_locked_up(s, table_int(s, TABLES_TARGET_KEY, row), owner))
+      continue; /* a lock that a deadlocked actor holds is not fought over, it is lost */
+    tell(s, row, sink);
+  }
+}
+
+const struct detector detect_contention = {
+    .name = "contention",
+    .help = "For five seconds somebody waited for a shared table or lock during 30 % of the time "
+            "(a warning; critical "
+            "from 80 %). Found from the time that the source sums up while anybody waits. It "
+            "cannot see spinning, and "
+            "says nothing of a lock that one actor keeps while a single other one waits.",
+    .history_ns = 7000000000,
+    .step = contention_step,
+};
