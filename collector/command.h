@@ -8,6 +8,7 @@
 #define IMPASSE_COLLECTOR_COMMAND_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "collector/options.h"
 
@@ -19,6 +20,7 @@ struct command {
   const char *args;   /* "SQL", "[DETECTOR...]", "" */
   const char *help;   /* one line, no full stop */
   const char *manual; /* paragraphs for --help and the manual page, each line at most 78 wide */
+  void (*list)(FILE *out); /* prints what the manual announces from a table, lines indented; NULL: nothing */
   uint32_t options;   /* OPTION_BIT()s that it takes; --help and --version are everywhere */
   int trouble_code;   /* exit code of wrong use and failure: EXIT_TROUBLE but for `check` */
 

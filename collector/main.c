@@ -30,8 +30,11 @@ static void print_usage(FILE *out)
 
 static void print_command_help(const struct command *command)
 {
-  (void)printf("usage: impasse %s%s%s [OPTION...]\n\n%s.\n\n%s\noptions:\n", command->name,
+  (void)printf("usage: impasse %s%s%s [OPTION...]\n\n%s.\n\n%s", command->name,
                *command->args ? " " : "", command->args, command->help, command->manual);
+  if (command->list)
+    command->list(stdout);
+  (void)puts("\noptions:");
   options_print_help(stdout, command->options);
 }
 

@@ -1,0 +1,102 @@
+/* feeds.c - see feeds.h: the choice between the makers. */
+#include "collector/feeds.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/paths.h"
+#include "probe/reach/reach.h"
+
+static_assert(PATHS_ROOM == 4096, "feeds_recording_path's parameter");
+
+bool feeds_speak_of_past(const struct options *options)
+{
+  return options->db || options->at_ms != OPTION_UNSET || options->since_ms != OPTION_UNSET ||
+         options->until_ms != OPTION_UNSET;
+}
+
+int feeds_recording_path(const struct options *options, char ret_path[4096],
+                         struct complaint *complaint)
+{
+  if (!options->db) {
+    if (paths_default_db(ret_path) == 0)
+      return 0;
+    return complaint_set(
+        complaint, -ENOENT,
+        "no recording found; start one with `impasse record`, or name one with --db DIR");
+  }
+  if (strlen(options->db) >= PATHS_ROOM)
+    return complaint_set(complaint, -ENAMETOOLONG, "--db: the path is too long");
+  strcpy(ret_path, options->db);
+  return 0;
+}
+
+int feeds_check_targets(const struct options *options, struct complaint *complaint)
+{
+  for (size_t i = 0; i < options->target_count; i++) {
+    struct reach_target *target = NULL;
+    char *end;
+    long long pid = strtoll(options->targets[i], &end, 10);
+
+    if (*end != '\0')
+      continue; /* a name: it may still come */
+    if (pid < 1 || pid > INT32_MAX || reach_open((pid_t)pid, &target) == -ESRCH)
+      return complaint_set(
+          complaint, -ESRCH,
+          "no process %s (`ps -e` lists those that run; --at TIME speaks of the past)",
+          options->targets[i]);
+    reach_close(target);
+  }
+  return 0;
+}
+
+/* Another user's recorder that refuses us is none for us: what we may see we sweep ourselves. */
+static int open_recorder(uv_loop_t *loop, const struct options *options, struct feed **ret_feed)
+{
+  char path[PATHS_ROOM];
+  int error = -ENOENT;
+
+  for (unsigned i = 0; paths_socket(i, path) == 0; i++) {
+    struct complaint why = {""};
+
+    error = feed_recorder_new(loop, path, options, ret_feed, &why);
+    if (error == 0)
+      return 0;
+  }
+  return error;
+}
+
+static int open_sweep(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
+                      struct complaint *complaint)
+{
+  const struct sampler_setup setup = {
+      .interval_ns = options->interval_ns == OPTION_UNSET ? SAMPLER_INTERVAL_NS
+                                                          : (uint64_t)options->interval_ns,
+      .targets = options->targets,
+      .target_count = options->target_count,
+  };
+  int error = feed_sweep_new(loop, &setup, ret_feed);
+
+  return error < 0 ? complaint_set(complaint, error, "cannot start to sweep: %s", strerror(-error))
+                   : 0;
+}
+
+int feeds_open(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
+               struct complaint *complaint)
+{
+  char path[PATHS_ROOM];
+  int error;
+
+  if (feeds_speak_of_past(options)) {
+    error = feeds_recording_path(options, path, complaint);
+    return error < 0 ? error : feed_recording_new(loop, path, ret_feed, complaint);
+  }
+  error = feeds_check_targets(options, complaint);
+  if (error < 0)
+    return error;
+  if (options->interval_ns == OPTION_UNSET && open_recorder(loop, options, ret_feed) == 0)
+    return 0;
+  return open_sweep(loop, options, ret_feed, complaint);
+}

@@ -1,0 +1,47 @@
+/*
+ * feeds.h - the three makers of a feed (model/feed.h), and the choice between them.
+ *
+ *    a time or a recording named --> feed_recording   store/recording.h
+ *    a recorder answers          --> feed_recorder    the socket of a running `impasse record`
+ *    else                        --> feed_sweep       our own workers
+ */
+#ifndef IMPASSE_COLLECTOR_FEEDS_H
+#define IMPASSE_COLLECTOR_FEEDS_H
+
+#include <uv.h>
+
+#include "collector/options.h"
+#include "collector/sampler.h"
+#include "model/feed.h"
+
+/* Sweeps on our own; `setup`'s publish and context are not used. */
+int feed_sweep_new(uv_loop_t *loop, const struct sampler_setup *setup, struct feed **ret_feed);
+/* See model_thread_gap; only for a feed of feed_sweep_new. */
+void feed_sweep_gap(struct feed *feed, const char *reason, int64_t since_ms, int64_t until_ms,
+                    int64_t count);
+
+/* The recorder that listens at `path`. Where `options` names targets, rows of others are left out. -ENOENT and
+ * -ECONNREFUSED where none does; -EACCES and the rest with the complaint. */
+int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *options,
+                      struct feed **ret_feed, struct complaint *complaint);
+
+/* The recording in a directory or file. */
+int feed_recording_new(uv_loop_t *loop, const char *path, struct feed **ret_feed,
+                       struct complaint *complaint);
+
+/* Chooses by the options; for `what` is asked of the past see feeds_speak_of_past(). Sweeps come at
+ * options->interval_ns. 0 or -errno with the complaint. */
+int feeds_open(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
+               struct complaint *complaint);
+
+/* Do the options name a time or a recording? */
+bool feeds_speak_of_past(const struct options *options);
+
+/* The recording that the options mean, named or not. 0 or -ENOENT with the complaint. */
+int feeds_recording_path(const struct options *options, char ret_path[4096],
+                         struct complaint *complaint);
+
+/* Checks each --target that is a pid: -ESRCH with the complaint where there is no such process. */
+int feeds_check_targets(const struct options *options, struct complaint *complaint);
+
+#endif

@@ -1,0 +1,384 @@
+/* sampler.c - see sampler.h. */
+#include "collector/sampler.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector/cadence.h"
+#include "collector/clock.h"
+#include "collector/discovery.h"
+#include "collector/model_thread.h"
+#include "collector/sources.h"
+#include "collector/worker.h"
+#include "probe/process/process.h"
+#include "probe/reach/reach.h"
+
+enum { WORKERS_MAX = 1024, TARGETS_MAX = 64, STAT_BYTES_MAX = 4096 };
+#define STOP_PATIENCE_NS CLOCK_NS_PER_S
+
+struct sampler {
+  uint64_t interval_ns;
+  char *targets[TARGETS_MAX];
+  size_t target_count;
+  struct model_thread *model;
+  pthread_t thread;
+
+  pthread_mutex_t lock; /* guards workers, worker_count, stopping, reap */
+  pthread_cond_t changed;
+  struct worker *workers[WORKERS_MAX];
+  size_t worker_count;
+  bool stopping;
+  bool reap; /* a worker has ended */
+
+  /* of the discovery thread */
+  struct discovery *discovery;
+  bool first_pass;
+  bool told_full;
+};
+
+/* --- what workers call --- */
+
+static void on_sweep(void *context, struct sweep *sweep)
+{
+  struct sampler *s = context;
+
+  model_thread_post(s->model, sweep);
+}
+
+static void on_end(void *context)
+{
+  struct sampler *s = context;
+
+  pthread_mutex_lock(&s->lock);
+  s->reap = true;
+  pthread_cond_signal(&s->changed);
+  pthread_mutex_unlock(&s->lock);
+}
+
+/* --- who is wanted --- */
+
+static int read_stat(const struct reach_target *target, struct process_stat *ret_stat)
+{
+  char *text;
+  size_t length;
+  int error = reach_file(target, "stat", STAT_BYTES_MAX, &text, &length);
+
+  if (error < 0)
+    return error;
+  error = process_parse_stat(text, ret_stat);
+  free(text);
+  return error;
+}
+
+/* A number names a pid; else "name" and "name:pid" are meant. Without wishes everybody is wanted. */
+static bool is_wanted(const struct sampler *s, const struct reach_target *target)
+{
+  struct process_stat stat = {0};
+  char full[96];
+
+  if (s->target_count == 0)
+    return true;
+  (void)read_stat(target, &stat); /* unreadable: it has no name */
+  (void)snprintf(full, sizeof(full), "%s:%d", stat.comm, (int)reach_pid(target));
+  for (size_t i = 0; i < s->target_count; i++) {
+    char *end;
+    long long number = strtoll(s->targets[i], &end, 10);
+
+    if (*end == '\0' ? number == reach_pid(target)
+                     : strcmp(s->targets[i], stat.comm) == 0 || strcmp(s->targets[i], full) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* --- looking at one process --- */
+
+static size_t worker_room(struct sampler *s)
+{
+  size_t count;
+
+  pthread_mutex_lock(&s->lock);
+  count = s->worker_count;
+  pthread_mutex_unlock(&s->lock);
+  if (count >= WORKERS_MAX && !s->told_full) {
+    int64_t now = clock_wall_ms();
+
+    model_thread_gap(
+        s->model, "targets left out: 1024 are watched already; name those you want with --target",
+        now, VALUE_UNKNOWN, VALUE_UNKNOWN);
+    s->told_full = true;
+  }
+  return WORKERS_MAX - count;
+}
+
+static int watch(struct sampler *s, struct reach_target *target, const struct source *source)
+{
+  struct worker_setup setup = {
+      .interval_ns = s->interval_ns, .post = on_sweep, .ended = on_end, .context = s};
+  struct worker *worker;
+  int error;
+
+  if (worker_room(s) == 0) {
+    reach_close(target);
+    return -EMFILE;
+  }
+  error = worker_start(target, source, &setup, &worker);
+  if (error < 0)
+    return error;
+  pthread_mutex_lock(&s->lock);
+  s->workers[s->worker_count++] = worker;
+  pthread_mutex_unlock(&s->lock);
+  return 0;
+}
+
+/* A row for a process that was named and cannot be read. */
+static void tell_unreadable(struct sampler *s, const struct reach_target *target,
+                            const char *reason)
+{
+  struct sweep *sweep = sweep_new(TARGET_KEY(reach_start_ticks(target), reach_pid(target)),
+                                  sources[0]->tag, SWEEP_FAILED);
+
+  if (!sweep)
+    return;
+  sweep->begin_ns = clock_mono_ns();
+  (void)process_fill(target, sweep); /* what it cannot read stays unknown */
+  sweep->target.state = TARGET_UNREADABLE;
+  sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
+  sweep->end_ns = clock_mono_ns();
+  model_thread_post(s->model, sweep);
+}
+
+/* Asks every source; returns how many read it from now on. The reason is that of the last one that could not tell. */
+static size_t recognise(struct sampler *s, pid_t pid, struct reach_target *target,
+                        char reason[SOURCE_REASON_BYTES])
+{
+  size_t watched = 0;
+
+  for (const struct source *const *source = sources; *source; source++) {
+    char text[SOURCE_REASON_BYTES] = "";
+    struct reach_target *own;
+    int answer = (*source)->probe(target, text);
+
+    if (answer < 0)
+      memcpy(reason, text, sizeof(text));
+    if (answer != 1 || reach_open(pid, &own) < 0)
+      continue;
+    if (reach_start_ticks(own) != reach_start_ticks(target))
+      reach_close(own);
+    else if (watch(s, own, *source) == 0)
+      watched++;
+  }
+  return watched;
+}
+
+/* Returns how many sweeps are to be expected from it. */
+static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
+{
+  uint64_t begin = clock_thread_ns(), start_ticks = 0;
+  char reason[SOURCE_REASON_BYTES] = "";
+  struct reach_target *target;
+  size_t watched = 0, told = 0;
+
+  if (reach_open(pid, &target) == 0) {
+    start_ticks = reach_start_ticks(target);
+    if (is_wanted(s, target)) {
+      watched = recognise(s, pid, target, reason);
+      if (watched == 0 && s->target_count > 0) {
+        tell_unreadable(
+            s, target,
+            *reason ? reason
+                    : "no source recognises it: it does not use the hook library (libimpasse)");
+        told = 1;
+      }
+    }
+    reach_close(target);
+  }
+  discovery_looked(s->discovery, pid, start_ticks, watched > 0, clock_thread_ns() - begin, now_ns);
+  return watched + told;
+}
+
+/* --- the discovery thread --- */
+
+static struct worker *take_ended(struct sampler *s)
+{
+  struct worker *worker = NULL;
+
+  pthread_mutex_lock(&s->lock);
+  s->reap = false;
+  for (size_t i = 0; i < s->worker_count; i++) {
+    if (worker_ended(s->workers[i])) {
+      worker = s->workers[i];
+      s->workers[i] = s->workers[--s->worker_count];
+      break;
+    }
+  }
+  pthread_mutex_unlock(&s->lock);
+  return worker;
+}
+
+static void reap_workers(struct sampler *s, uint64_t now_ns)
+{
+  struct worker *worker;
+
+  while ((worker = take_ended(s)) != NULL) {
+    discovery_again(s->discovery, worker_pid(worker), now_ns);
+    (void)worker_join(worker, UINT64_MAX / 2); /* it has ended: this returns */
+    s->told_full = false;
+  }
+}
+
+static void pass(struct sampler *s)
+{
+  uint64_t now = clock_mono_ns();
+  size_t count, expected = 0;
+  pid_t *pids, pid;
+
+  reap_workers(s, now);
+  if (reach_pids(&pids, &count) < 0)
+    return; /* /proc or memory is short: the next tick tries again */
+  (void)discovery_list(s->discovery, pids, count, now); /* -ENOMEM: the same */
+  free(pids);
+  while ((pid = discovery_next(s->discovery, now)) != 0)
+    if (pid != getpid())
+      expected += look(s, pid, now);
+    else
+      discovery_looked(s->discovery, pid, 0, true, 0, now);
+  if (!s->first_pass)
+    model_thread_begin(s->model, expected);
+  s->first_pass = true;
+}
+
+static void *sampler_run(void *argument)
+{
+  struct sampler *s = argument;
+  bool stopping = false;
+
+  while (!stopping) {
+    struct timespec until;
+
+    pass(s);
+    until = clock_timespec(cadence_next(clock_mono_ns(), SAMPLER_INTERVAL_NS));
+    pthread_mutex_lock(&s->lock);
+    if (!s->stopping && !s->reap)
+      (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+  }
+  return NULL;
+}
+
+/* --- life --- */
+
+static void sampler_free(struct sampler *s)
+{
+  model_thread_stop(s->model);
+  discovery_free(s->discovery);
+  for (size_t i = 0; i < s->target_count; i++)
+    free(s->targets[i]);
+  pthread_cond_destroy(&s->changed);
+  pthread_mutex_destroy(&s->lock);
+  free(s);
+}
+
+static int copy_targets(struct sampler *s, const struct sampler_setup *setup)
+{
+  if (setup->target_count > TARGETS_MAX)
+    return -E2BIG;
+  for (; s->target_count < setup->target_count; s->target_count++) {
+    s->targets[s->target_count] = strdup(setup->targets[s->target_count]);
+    if (!s->targets[s->target_count])
+      return -ENOMEM;
+  }
+  return 0;
+}
+
+static void init_lock(struct sampler *s)
+{
+  pthread_condattr_t attributes;
+
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&s->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sampler)
+{
+  struct model_thread_setup model = {
+      .interval_ns = setup->interval_ns, .publish = setup->publish, .context = setup->context};
+  struct sampler *s = calloc(1, sizeof(*s));
+  int error;
+
+  if (!s)
+    return -ENOMEM;
+  s->interval_ns = setup->interval_ns;
+  init_lock(s);
+  error = copy_targets(s, setup);
+  if (error == 0)
+    error = model_thread_start(&model, &s->model);
+  if (error == 0)
+    error = (s->discovery = discovery_new()) ? 0 : -ENOMEM;
+  if (error == 0)
+    error = -pthread_create(&s->thread, NULL, sampler_run, s);
+  if (error < 0) {
+    sampler_free(s);
+    return error;
+  }
+  *ret_sampler = s;
+  return 0;
+}
+
+void sampler_stop(struct sampler *s)
+{
+  uint64_t deadline = clock_mono_ns() + STOP_PATIENCE_NS;
+  bool left_behind = false;
+
+  if (!s)
+    return;
+  pthread_mutex_lock(&s->lock);
+  s->stopping = true;
+  pthread_cond_signal(&s->changed);
+  for (size_t i = 0; i < s->worker_count; i++)
+    worker_stop(s->workers[i]);
+  pthread_mutex_unlock(&s->lock);
+  (void)pthread_join(s->thread, NULL); /* a thread of ours that was started */
+  for (size_t i = 0; i < s->worker_count; i++) {
+    worker_stop(s->workers[i]); /* those that the last pass started */
+    left_behind |= worker_join(s->workers[i], deadline) < 0;
+  }
+  if (!left_behind) /* else it may still post to the model: all of it stays */
+    sampler_free(s);
+}
+
+struct snapshot *sampler_newest(struct sampler *s)
+{
+  return model_thread_newest(s->model);
+}
+
+int sampler_ask(struct sampler *s, int64_t target_key, int64_t actor, enum feed_question question,
+                feed_answer_fn *answer, void *context)
+{
+  unsigned tag = (unsigned)((uint64_t)actor >> 56);
+  int error = -ENOENT;
+
+  pthread_mutex_lock(&s->lock);
+  for (size_t i = 0; i < s->worker_count && error == -ENOENT; i++) {
+    struct worker *worker = s->workers[i];
+
+    if (worker_target_key(worker) == (uint64_t)target_key && worker_source(worker)->tag == tag)
+      error = worker_ask(worker, (uint64_t)actor, question, answer, context);
+  }
+  pthread_mutex_unlock(&s->lock);
+  return error == -ESRCH ? -ENOENT : error;
+}
+
+void sampler_gap(struct sampler *s, const char *reason, int64_t since_ms, int64_t until_ms,
+                 int64_t count)
+{
+  model_thread_gap(s->model, reason, since_ms, until_ms, count);
+}

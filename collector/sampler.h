@@ -1,0 +1,51 @@
+/*
+ * sampler.h - sweeping on our own: finds targets, gives each a worker, and lets the model make snapshots of what the
+ * workers read.
+ *
+ *    discovery thread: names of /proc --> sources' probe() --> worker (a thread an open target and source) --> model
+ *
+ * A process that a source recognises but may not read, and one that was named and is recognised by none, has a row of
+ * its own with the reason; other processes of other users have none.
+ */
+#ifndef IMPASSE_COLLECTOR_SAMPLER_H
+#define IMPASSE_COLLECTOR_SAMPLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/feed.h"
+#include "model/snapshot.h"
+
+struct sampler;
+
+struct sampler_setup {
+  uint64_t interval_ns;
+  const char *const *targets; /* names or pids: look at these only; copied */
+  size_t target_count;        /* 0: look at every process */
+  void (*publish)(void *context, const struct snapshot *snapshot); /* lent; on the model's thread */
+  void *context;
+};
+
+#define SAMPLER_INTERVAL_NS UINT64_C(1000000000)
+
+/* Starts; returns before anything has been read. 0 or -errno. */
+int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sampler);
+
+/* Ends all threads and frees; a thread that the kernel holds in a read is left behind. NULL is fine. */
+void sampler_stop(struct sampler *sampler);
+
+/* These from any thread. */
+
+/* A reference to the newest snapshot, or NULL where there is none yet. */
+struct snapshot *sampler_newest(struct sampler *sampler);
+
+/* `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no answer comes. */
+int sampler_ask(struct sampler *sampler, int64_t target_key, int64_t actor,
+                enum feed_question question, feed_answer_fn *answer, void *context);
+
+/* See model_thread_gap. */
+void sampler_gap(struct sampler *sampler, const char *reason, int64_t since_ms, int64_t until_ms,
+                 int64_t count);
+
+#endif

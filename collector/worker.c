@@ -1,0 +1,355 @@
+/* worker.c - see worker.h. */
+#include "collector/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "collector/cadence.h"
+#include "collector/clock.h"
+#include "probe/process/process.h"
+
+#define STACK_BYTES (512 * 1024)
+
+struct ask {
+  struct ask *next;
+  uint64_t actor;
+  enum feed_question question;
+  feed_answer_fn *answer;
+  void *context;
+};
+
+struct worker {
+  struct reach_target *target;
+  const struct source *source;
+  struct worker_setup setup;
+  uint64_t target_key;
+  pthread_t thread;
+  int wake_fd; /* eventfd: questions or the end */
+  atomic_bool stopping;
+  atomic_bool ended;
+  pthread_mutex_t lock; /* guards asks and closed */
+  struct ask *asks;     /* oldest first */
+  bool closed;          /* no more questions are taken */
+
+  /* of the thread */
+  void *session; /* NULL: not open */
+  struct cadence cadence;
+  unsigned failures; /* in a row */
+  uint64_t next_sweep_ns;
+  uint64_t next_round_ns; /* UINT64_MAX: nothing is blocked */
+};
+
+pid_t worker_pid(const struct worker *worker)
+{
+  return reach_pid(worker->target);
+}
+
+uint64_t worker_target_key(const struct worker *worker)
+{
+  return worker->target_key;
+}
+
+const struct source *worker_source(const struct worker *worker)
+{
+  return worker->source;
+}
+
+bool worker_ended(const struct worker *worker)
+{
+  return atomic_load(&worker->ended);
+}
+
+static void wake(struct worker *w)
+{
+  uint64_t one = 1;
+
+  (void)!write(w->wake_fd, &one, sizeof(one)); /* fails only when it is readable already */
+}
+
+/* --- sweeps --- */
+
+/* A sweep that says no more than that, and why, the target could not be read. */
+static struct sweep *failed_sweep(struct worker *w, enum target_state state, const char *reason)
+{
+  struct sweep *sweep = sweep_new(w->target_key, w->source->tag, SWEEP_FAILED);
+
+  if (!sweep)
+    return NULL;
+  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
+  sweep->target.runtime = sweep_add_text(sweep, w->source->name, strlen(w->source->name));
+  sweep->target.state = (uint8_t)state;
+  sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
+  return sweep;
+}
+
+/* Completes what the source read with what every process has, and hands it on. */
+static void post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
+{
+  if (sweep->kind != SWEEP_ROUND) {
+    (void)process_fill(w->target,
+                       sweep); /* -ESRCH: what the source said stands, the rest is unknown */
+    cadence_sweep_cost(&w->cadence, clock_thread_ns() - cpu_begin_ns);
+    sweep->target.interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
+  }
+  sweep->target.sweep_cpu_ns = (int64_t)(clock_thread_ns() - cpu_begin_ns);
+  w->setup.post(w->setup.context, sweep);
+}
+
+static void fail(struct worker *w, uint64_t now_ns)
+{
+  uint64_t wait = cadence_backoff_ns(++w->failures);
+
+  w->next_sweep_ns = now_ns + (wait > w->setup.interval_ns ? wait : w->setup.interval_ns);
+  w->next_round_ns = UINT64_MAX;
+}
+
+static void open_session(struct worker *w)
+{
+  char reason[SOURCE_REASON_BYTES] = "";
+  uint64_t begin = clock_thread_ns();
+  int error = w->source->open(w->target, &w->session, reason);
+  struct sweep *sweep;
+
+  if (error == 0)
+    return;
+  w->session = NULL;
+  fail(w, clock_mono_ns());
+  sweep = failed_sweep(w, TARGET_UNREADABLE, *reason ? reason : strerror(-error));
+  if (sweep)
+    post(w, sweep, begin);
+}
+
+/* Returns false when nothing is left to read. */
+static bool sweep_once(struct worker *w, bool exited)
+{
+  uint64_t begin = clock_thread_ns();
+  struct sweep *sweep = NULL;
+  bool gone, failed;
+  int error = w->session ? w->source->sweep(w->session, &sweep) : -ENODATA;
+
+  if (!sweep)
+    sweep = failed_sweep(w, exited ? TARGET_GONE : TARGET_UNREADABLE,
+                         exited ? "exited" : strerror(error < 0 ? -error : EIO));
+  if (!sweep) { /* no memory: try again later */
+    fail(w, clock_mono_ns());
+    return !exited;
+  }
+  if (exited && sweep->target.state != TARGET_GONE) {
+    sweep->target.state = TARGET_GONE; /* it went between the source's last look and now */
+    if (!sweep->target.reason)
+      sweep->target.reason = sweep_add_text(sweep, "exited", strlen("exited"));
+  }
+  gone = sweep->target.state == TARGET_GONE;
+  failed = sweep->kind == SWEEP_FAILED;
+  bool blocked = sweep->wait_count > 0;
+  post(w, sweep, begin);
+  uint64_t now = clock_mono_ns();
+  if (failed) {
+    fail(w, now);
+  } else {
+    w->failures = 0;
+    w->next_sweep_ns = cadence_next(now, cadence_sweep_ns(&w->cadence));
+    w->next_round_ns = blocked ? now + cadence_round_ns(&w->cadence) : UINT64_MAX;
+  }
+  return !gone;
+}
+
+static void round_once(struct worker *w)
+{
+  uint64_t begin = clock_thread_ns();
+  struct sweep *sweep = NULL;
+
+  if (w->source->round(w->session, &sweep) < 0 || !sweep) {
+    w->next_round_ns = UINT64_MAX; /* the next sweep tells what is wrong */
+    return;
+  }
+  cadence_round_cost(&w->cadence, clock_thread_ns() - begin);
+  w->next_round_ns =
+      sweep->wait_count > 0 ? clock_mono_ns() + cadence_round_ns(&w->cadence) : UINT64_MAX;
+  post(w, sweep, begin);
+}
+
+/* --- questions --- */
+
+static struct ask *take_asks(struct worker *w, bool close)
+{
+  struct ask *asks;
+
+  pthread_mutex_lock(&w->lock);
+  asks = w->asks;
+  w->asks = NULL;
+  w->closed |= close;
+  pthread_mutex_unlock(&w->lock);
+  return asks;
+}
+
+static void answer_asks(struct worker *w, bool closing)
+{
+  struct ask *ask = take_asks(w, closing);
+
+  while (ask) {
+    struct ask *next = ask->next;
+    char *text = NULL;
+    int error = -ECANCELED;
+
+    if (!closing && w->session)
+      error = w->source->ask(w->session, ask->actor, ask->question, &text);
+    ask->answer(ask->context, error,
+                error == 0             ? text
+                : error == -EOPNOTSUPP ? "this runtime cannot tell that"
+                : error == -ECANCELED  ? "the process is not readable now"
+                                       : strerror(-error));
+    free(text);
+    free(ask);
+    ask = next;
+  }
+}
+
+int worker_ask(struct worker *w, uint64_t actor, enum feed_question question,
+               feed_answer_fn *answer, void *context)
+{
+  struct ask *ask = malloc(sizeof(*ask)), **end = &w->asks;
+  bool closed;
+
+  if (!ask)
+    return -ENOMEM;
+  *ask = (struct ask){.actor = actor, .question = question, .answer = answer, .context = context};
+  pthread_mutex_lock(&w->lock);
+  closed = w->closed;
+  if (!closed) {
+    while (*end)
+      end = &(*end)->next;
+    *end = ask;
+  }
+  pthread_mutex_unlock(&w->lock);
+  if (closed) {
+    free(ask);
+    return -ESRCH;
+  }
+  wake(w);
+  return 0;
+}
+
+/* --- the thread --- */
+
+/* Waits for the next thing to do. Returns true when the target exited. */
+static bool wait_for_work(struct worker *w)
+{
+  struct pollfd fds[] = {{.fd = w->wake_fd, .events = POLLIN},
+                         {.fd = reach_pidfd(w->target), .events = POLLIN}};
+  uint64_t now = clock_mono_ns();
+  uint64_t next = w->next_sweep_ns < w->next_round_ns ? w->next_sweep_ns : w->next_round_ns;
+  struct timespec timeout = clock_timespec(next > now ? next - now : 0);
+  uint64_t count;
+
+  if (ppoll(fds, 2, &timeout, NULL) <= 0)
+    return false;
+  if (fds[0].revents)
+    (void)!read(w->wake_fd, &count, sizeof(count)); /* only empties it */
+  return fds[1].revents != 0;
+}
+
+static void *worker_run(void *argument)
+{
+  struct worker *w = argument;
+  bool exited = false, more = true;
+
+  while (more && !atomic_load(&w->stopping)) {
+    uint64_t now = clock_mono_ns();
+
+    if (exited || now >= w->next_sweep_ns) {
+      if (!w->session && !exited)
+        open_session(w);
+      if (w->session || exited)
+        more = sweep_once(w, exited);
+    } else if (now >= w->next_round_ns) {
+      round_once(w);
+    }
+    answer_asks(w, false);
+    if (more && !exited)
+      exited = wait_for_work(w);
+  }
+  answer_asks(w, true);
+  if (w->session)
+    w->source->close(w->session);
+  atomic_store(&w->ended, true);
+  w->setup.ended(w->setup.context);
+  return NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+  if (!w)
+    return;
+  reach_close(w->target);
+  if (w->wake_fd >= 0)
+    (void)close(w->wake_fd);
+  pthread_mutex_destroy(&w->lock);
+  free(w);
+}
+
+static int start_thread(struct worker *w)
+{
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+
+  if (error != 0)
+    return -error;
+  (void)pthread_attr_setstacksize(&attributes, STACK_BYTES); /* else the default, which is larger */
+  error = pthread_create(&w->thread, &attributes, worker_run, w);
+  pthread_attr_destroy(&attributes);
+  return -error;
+}
+
+int worker_start(struct reach_target *target, const struct source *source,
+                 const struct worker_setup *setup, struct worker **ret_worker)
+{
+  struct worker *w = calloc(1, sizeof(*w));
+  int error = 0;
+
+  if (!w) {
+    reach_close(target);
+    return -ENOMEM;
+  }
+  w->target = target;
+  w->source = source;
+  w->setup = *setup;
+  w->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  w->cadence.interval_ns = setup->interval_ns;
+  w->next_round_ns = UINT64_MAX;
+  pthread_mutex_init(&w->lock, NULL);
+  w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (w->wake_fd < 0)
+    error = -errno;
+  else
+    error = start_thread(w);
+  if (error < 0) {
+    worker_free(w);
+    return error;
+  }
+  *ret_worker = w;
+  return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+  atomic_store(&w->stopping, true);
+  wake(w);
+}
+
+int worker_join(struct worker *w, uint64_t deadline_ns)
+{
+  uint64_t mono = clock_mono_ns(), wall = clock_read_ns(CLOCK_REALTIME);
+  struct timespec until = clock_timespec(wall + (deadline_ns > mono ? deadline_ns - mono : 0));
+
+  if (pthread_timedjoin_np(w->thread, NULL, &until) != 0)
+    return -ETIMEDOUT;
+  worker_free(w);
+  return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * worker.h - one thread that reads one target through one source: sweeps at its cadence, wait rounds while something
+ * is blocked, questions about single actors, the end of the target.
+ *
+ *    open --ok--> sweep, round, round, ..., sweep, ...  --target exits--> last sweep (gone) --> ended
+ *      \--error--> FAILED sweep (unreadable, with the reason), back-off, open again
+ *
+ * A slow target holds up its own worker and nobody else. Not here: which processes are targets (sampler.c), what rows
+ * mean (model).
+ */
+#ifndef IMPASSE_COLLECTOR_WORKER_H
+#define IMPASSE_COLLECTOR_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "model/feed.h"
+#include "model/sweep.h"
+#include "probe/source.h"
+
+struct worker;
+
+struct worker_setup {
+  uint64_t interval_ns;
+  void (*post)(void *context,
+               struct sweep *sweep); /* takes the sweep over; called on the worker's thread */
+  void (*ended)(void *context);      /* worker_ended() is true from now on; on its thread */
+  void *context;
+};
+
+/* Starts the thread. Takes the target over, on failure too. 0 or -errno. */
+int worker_start(struct reach_target *target, const struct source *source,
+                 const struct worker_setup *setup, struct worker **ret_worker);
+
+pid_t worker_pid(const struct worker *worker);
+uint64_t worker_target_key(const struct worker *worker);
+const struct source *worker_source(const struct worker *worker);
+
+/* It has nothing left to read: the process is gone, or (exec) is another program now. */
+bool worker_ended(const struct worker *worker);
+
+/* Asks the source; `answer` comes on the worker's thread, with -ECANCELED when the worker ends first. 0 or -ENOMEM,
+ * or -ESRCH when it has ended; then `answer` does not come. */
+int worker_ask(struct worker *worker, uint64_t actor, enum feed_question question,
+               feed_answer_fn *answer, void *context);
+
+/* Tells the thread to end; returns at once. */
+void worker_stop(struct worker *worker);
+
+/* Waits for the end until `deadline_ns` (CLOCK_MONOTONIC) and frees. A thread that the kernel holds in a read of its
+ * target cannot be ended: then -ETIMEDOUT, and it and its memory are left alone. */
+int worker_join(struct worker *worker, uint64_t deadline_ns);
+
+#endif
