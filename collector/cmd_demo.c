@@ -120,6 +120,13 @@ static int demo_run(const struct options *options, struct complaint *complaint)
   return code;
 }
 
+static void demo_list(FILE *out)
+{
+  for (const struct demo_shape *const *shape = demo_shapes; *shape; shape++)
+    (void)fprintf(out, "  %-12s %s\n", (*shape)->name, (*shape)->help);
+  (void)fprintf(out, "  %-12s %s\n", "all", "all of them, in one process");
+}
+
 const struct command cmd_demo = {
     .name = "demo",
     .args = "[SHAPE...]",
@@ -128,15 +135,11 @@ const struct command cmd_demo = {
               "prints the process id, and `ready` when every shape has reached its state.\n"
               "It ends on SIGINT, SIGTERM, or after --duration.\n"
               "\n"
-              "The shapes: deadlock (two servers that call each other), timed (the same circle\n"
-              "on a timeout), pool (workers that all wait for tasks of their own pool), leak (a\n"
-              "mailbox that outgrows its consumer), unmatched (messages that no clause takes),\n"
-              "bottleneck (a thousand callers behind one owner), contention (a table that\n"
-              "everybody fights for), healthy (a busy part that must raise nothing), all.\n"
-              "Without a name: all.\n"
-              "\n"
               "--scale sets the number of the shape's numerous actors: clients, callers,\n"
-              "writers, the idle actors of healthy.",
+              "writers, the idle actors of healthy.\n"
+              "\n"
+              "The shapes; without a name, all of them:\n",
+    .list = demo_list,
     .options = OPTION_BIT(DURATION) | OPTION_BIT(SCALE),
     .trouble_code = EXIT_TROUBLE,
     .run = demo_run,

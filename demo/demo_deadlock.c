@@ -89,7 +89,7 @@ static void deadlock_stop(void *context)
 
 const struct demo_shape demo_shape_deadlock = {
     .name = "deadlock",
-    .help = "two servers call each other without a timeout; clients wait behind them",
+    .help = "two servers call each other; clients wait behind them",
     .start = deadlock_start,
     .ready = deadlock_ready,
     .stop = deadlock_stop,

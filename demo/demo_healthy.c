@@ -254,7 +254,7 @@ static void healthy_stop(void *context)
 
 const struct demo_shape demo_shape_healthy = {
     .name = "healthy",
-    .help = "a busy program in good order, of which nothing may be said",
+    .help = "a busy program in good order: raises nothing",
     .start = healthy_start,
     .ready = healthy_ready,
     .stop = healthy_stop,

@@ -77,7 +77,7 @@ static void pool_shape_stop(void *context)
 
 const struct demo_shape demo_shape_pool = {
     .name = "pool",
-    .help = "all threads of a pool wait for tasks that are queued for the same pool",
+    .help = "all threads of a pool wait for tasks of the same pool",
     .start = pool_shape_start,
     .ready = pool_shape_ready,
     .stop = pool_shape_stop,

@@ -55,7 +55,7 @@ static bool unmatched_ready(void *context)
 
 const struct demo_shape demo_shape_unmatched = {
     .name = "unmatched",
-    .help = "messages arrive that no clause of their receiver takes",
+    .help = "messages that no clause of their receiver takes",
     .start = unmatched_start,
     .ready = unmatched_ready,
     .stop = free,
