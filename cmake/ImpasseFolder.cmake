@@ -1,4 +1,4 @@
-# impasse_folder(NAME DIR [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...])
+# impasse_folder(NAME DIR [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...] [TEST_DEPENDS lib...])
 #   A static library of all *.c in DIR but *_test.c, and one test for each *_test.c beside them.
 #   Its face is a directory that holds nothing but a link to DIR under DIR's own path: `#include "DIR/x.h"` works for
 #   those who name NAME in DEPENDS and for nobody else. DEPENDS is PRIVATE, so faces do not travel on.
@@ -25,7 +25,7 @@ function(impasse_face name dir)
 endfunction()
 
 function(impasse_folder name dir)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;SOURCES;TEST_DEPENDS" ${ARGN})
   set(full ${CMAKE_SOURCE_DIR}/${dir})
   impasse_face(${name} ${dir})
   set(sources ${arg_SOURCES})
@@ -45,7 +45,8 @@ function(impasse_folder name dir)
     file(GLOB tests CONFIGURE_DEPENDS ${full}/*_test.c)
     foreach(test IN LISTS tests)
       get_filename_component(stem ${test} NAME_WE)
-      impasse_test(${name}.${stem} SOURCES ${test} DEPENDS ${name} ${arg_DEPENDS} LIBRARIES ${arg_LIBRARIES})
+      impasse_test(${name}.${stem} SOURCES ${test} DEPENDS ${name} ${arg_DEPENDS} ${arg_TEST_DEPENDS}
+        LIBRARIES ${arg_LIBRARIES})
     endforeach()
   endif()
 endfunction()

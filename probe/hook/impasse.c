@@ -651,7 +651,7 @@ static struct impasse_ref slot_open(struct process *process, const struct impass
                        __ATOMIC_RELAXED);
   }
   heartbeat(process, now_ns);
-  DTRACE_PROBE2(impasse, open, fill.number, opening->kind);
+  IMPASSE_PROBE(open, fill.number, opening->kind);
   struct impasse_ref ref = {hot, generation, (process->gate.epoch + 1) << 24 | fill.number};
   return ref;
 }
@@ -704,7 +704,7 @@ void impasse_close_ref(struct impasse_ref ref)
   uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
   ring_put(header, index, now_ns);
   heartbeat(process, now_ns);
-  DTRACE_PROBE2(impasse, close, number, kind);
+  IMPASSE_PROBE(close, number, kind);
 }
 
 /* ---- Names ---- */
@@ -820,7 +820,7 @@ struct impasse_wait impasse_wait_begin_many(struct impasse_ref waiter,
   fill.object = request->object;
   fill.timeout_ns = request->timeout_ns;
   fill.since_ns = impasse_wait_clock();
-  DTRACE_PROBE2(impasse, wait_begin, waiter.stamp & 0xffffffu, fill.holder_count);
+  IMPASSE_PROBE(wait_begin, waiter.stamp & 0xffffffu, fill.holder_count);
   return impasse_wait_publish(waiter, &fill);
 }
 
@@ -945,7 +945,7 @@ void impasse_table_wait_opened(struct impasse_ref table, bool write, uint64_t no
   __atomic_fetch_add(write ? &line->write_waiters : &line->read_waiters, 1, __ATOMIC_RELAXED);
   __atomic_fetch_add(&table_sums(table)->contended, 1, __ATOMIC_RELAXED);
   episode_begin(&line->waiting, episode_units(process, table, now_ns));
-  DTRACE_PROBE2(impasse, table_wait_begin, table.stamp & 0xffffffu, write);
+  IMPASSE_PROBE(table_wait_begin, table.stamp & 0xffffffu, write);
 }
 
 void impasse_table_wait_closed(struct impasse_ref table, bool write, uint64_t since_ns)
@@ -965,7 +965,7 @@ void impasse_table_wait_closed(struct impasse_ref table, bool write, uint64_t si
                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     ;
   heartbeat(process, now_ns);
-  DTRACE_PROBE2(impasse, table_wait_end, table.stamp & 0xffffffu, waited_ns);
+  IMPASSE_PROBE(table_wait_end, table.stamp & 0xffffffu, waited_ns);
 }
 
 static uint64_t *held_entry(const struct impasse_hot *hot, unsigned i)
@@ -999,7 +999,7 @@ void impasse_table_acquired_ref(struct impasse_ref table, struct impasse_ref act
   }
   uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
   episode_begin(&line->holding, episode_units(process, table, now_ns));
-  DTRACE_PROBE2(impasse, table_acquired, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
+  IMPASSE_PROBE(table_acquired, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
 }
 
 /* The entry of its held line where the actor holds the table, or -1. */
@@ -1029,7 +1029,7 @@ void impasse_table_released_ref(struct impasse_ref table, struct impasse_ref act
   uint64_t now_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
   episode_end(&line->holding, episode_units(process, table, now_ns),
               &table_sums(table)->held_units);
-  DTRACE_PROBE2(impasse, table_released, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
+  IMPASSE_PROBE(table_released, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
 }
 
 void impasse_table_size_ref(struct impasse_ref table, int64_t items, int64_t bytes)
