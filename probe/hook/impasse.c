@@ -40,7 +40,7 @@
 enum {
   VERSION = 0 << 16 | 1 << 8 | 0,
   SLOTS_MOST_DEFAULT = 1 << 22,
-  RESTING_MOST = 4096,  /* closed slots of a shard that may wait out their rest */
+  RESTING_MOST = 1024,  /* closed slots of a shard that may wait out their rest */
   PATIENCE = 100 * 1000 /* times a thread yields to another one that starts or grows */
 };
 #define REST_NS UINT64_C(2000000000)
