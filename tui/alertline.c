@@ -1,0 +1,149 @@
+/* alertline.c - how an alert looks: as one line, and in full. Not here: which alerts are shown. */
+#include "tui/alertline.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/format.h"
+#include "tui/lines.h"
+
+static const struct severity_look looks[] = {
+    [SEVERITY_INFO] = {"I", "info", STYLE_BADGE_INFO, STYLE_INFO},
+    [SEVERITY_WARNING] = {"W", "warning", STYLE_BADGE_WARNING, STYLE_WARNING},
+    [SEVERITY_CRITICAL] = {"C", "critical", STYLE_BADGE_CRITICAL, STYLE_CRITICAL},
+};
+
+struct severity_look alertline_severity(uint8_t severity)
+{
+  static const struct severity_look unknown = {"?", "unknown", STYLE_DIM, STYLE_DIM};
+
+  return severity < sizeof looks / sizeof *looks ? looks[severity] : unknown;
+}
+
+static const char *text_of(const struct snapshot *s, unsigned column, uint32_t alert)
+{
+  struct value value = snapshot_value(s, RELATION_ALERTS, column, alert);
+
+  return value.known ? value.text : "";
+}
+
+/* How long the condition has lasted, or did last. */
+static const char *lasted(const struct snapshot *s, uint32_t alert, char *buffer)
+{
+  int64_t since = snapshot_int(s, RELATION_ALERTS, ALERTS_SINCE, alert);
+  int64_t until = snapshot_int(s, RELATION_ALERTS, ALERTS_UNTIL, alert);
+  int64_t now_s = snapshot_about(s).now.wall_ms / 1000;
+
+  if (since == VALUE_UNKNOWN)
+    return "-";
+  until = until == VALUE_UNKNOWN ? now_s : until;
+  if (until - since < 60 && until >= since) { /* seconds are as fine as alerts know them */
+    (void)snprintf(buffer, FORMAT_SIZE, "%ds", (int)(until - since));
+    return buffer;
+  }
+  return format_duration(buffer, until > since ? (until - since) * 1000 : 0);
+}
+
+void alertline_draw(const struct snapshot *s, uint32_t alert, struct canvas_area area, unsigned row)
+{
+  struct canvas_pen pen = canvas_pen(area, row, 0);
+  struct severity_look look =
+      alertline_severity(snapshot_enum(s, RELATION_ALERTS, ALERTS_SEVERITY, alert));
+  uint8_t state = snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, alert);
+  bool firing = state == ALERT_FIRING;
+  char duration[FORMAT_SIZE];
+
+  if (pen_room(&pen) >= 60)
+    pen_at_end(&pen, STYLE_DIM, text_of(s, firing ? ALERTS_CERTAINTY : ALERTS_STATE, alert));
+  pen_text(&pen, firing ? look.badge : STYLE_DIM, look.letter);
+  pen_right(&pen, 8, firing ? look.text : STYLE_DIM, lasted(s, alert, duration));
+  pen_skip(&pen, 1);
+  pen_text(&pen, firing ? STYLE_STRONG : STYLE_DIM, text_of(s, ALERTS_RULE, alert));
+  pen_skip(&pen, 1);
+  pen_text(&pen, firing ? STYLE_NORMAL : STYLE_DIM, text_of(s, ALERTS_SUMMARY, alert));
+}
+
+/* One value of the detail's JSON as text: strings as they are, lists with commas, the rest as JSON writes it. */
+static char *json_line(const json_t *value)
+{
+  char *list = NULL;
+  size_t length = 0;
+  FILE *out;
+  size_t i;
+  json_t *element;
+
+  if (json_is_string(value))
+    return strdup(json_string_value(value));
+  if (!json_is_array(value))
+    return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(4));
+  out = open_memstream(&list, &length);
+  if (!out)
+    return NULL;
+  json_array_foreach(value, i, element)
+  {
+    char *text = json_line(element);
+
+    (void)fprintf(out, "%s%s", i ? ", " : "", text ? text : "");
+    free(text);
+  }
+  if (fclose(out)) {
+    free(list);
+    return NULL;
+  }
+  return list;
+}
+
+#define NAME_COLUMNS 14u
+
+static void draw_json(struct lines *lines, const char *detail)
+{
+  json_t *root = json_loads(detail, JSON_REJECT_DUPLICATES, NULL), *value;
+  const char *key;
+
+  if (!json_is_object(root) && *detail)
+    lines_fact(lines, NAME_COLUMNS, "detail", STYLE_NORMAL, detail);
+  json_object_foreach(root, key, value)
+  {
+    char *text = json_line(value);
+
+    lines_fact(lines, NAME_COLUMNS, key, STYLE_NORMAL, text ? text : "");
+    free(text);
+  }
+  json_decref(root);
+}
+
+static void draw_since(struct lines *lines, const struct snapshot *s, uint32_t alert)
+{
+  int64_t since = snapshot_int(s, RELATION_ALERTS, ALERTS_SINCE, alert);
+  int64_t until = snapshot_int(s, RELATION_ALERTS, ALERTS_UNTIL, alert);
+  bool over = until >= 0 && until < INT64_MAX / 2000;
+  char text[4 * FORMAT_SIZE], from[FORMAT_SIZE], to[FORMAT_SIZE], duration[FORMAT_SIZE];
+
+  if (since < 0 || since > INT64_MAX / 2000)
+    return;
+  (void)snprintf(text, sizeof text, "%s (%s)%s%s", format_clock(from, since * 1000, true),
+                 lasted(s, alert, duration), over ? " until " : "",
+                 over ? format_clock(to, until * 1000, false) : "");
+  lines_fact(lines, NAME_COLUMNS, "since", STYLE_NORMAL, text);
+}
+
+uint32_t alertline_draw_detail(const struct snapshot *s, uint32_t alert, struct canvas_area area,
+                               uint32_t scroll)
+{
+  static const uint8_t facts[] = {ALERTS_TARGET, ALERTS_CERTAINTY, ALERTS_STATE, ALERTS_KEY};
+  struct severity_look look =
+      alertline_severity(snapshot_enum(s, RELATION_ALERTS, ALERTS_SEVERITY, alert));
+  struct lines lines = lines_begin(area, scroll);
+
+  lines_fact(&lines, NAME_COLUMNS, text_of(s, ALERTS_RULE, alert), look.text,
+             text_of(s, ALERTS_SUMMARY, alert));
+  draw_since(&lines, s, alert);
+  draw_json(&lines, text_of(s, ALERTS_DETAIL, alert));
+  for (size_t i = 0; i < sizeof facts; i++)
+    if (*text_of(s, facts[i], alert))
+      lines_fact(&lines, NAME_COLUMNS, relation_info(RELATION_ALERTS)->columns[facts[i]].name,
+                 STYLE_NORMAL, text_of(s, facts[i], alert));
+  return lines_end(&lines);
+}

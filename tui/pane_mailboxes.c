@@ -1,0 +1,44 @@
+/* pane_mailboxes.c - all actors with their mailboxes, deepest first. */
+#include "tui/pane.h"
+
+static enum style style_of(const struct snapshot *s, uint32_t row, unsigned column)
+{
+  switch (column) {
+  case ACTORS_STATE:
+    return snapshot_enum(s, RELATION_ACTORS, ACTORS_STATE, row) == ACTOR_BLOCKED ? STYLE_WARNING
+                                                                                 : STYLE_NORMAL;
+  case ACTORS_GROWTH_PER_S:
+    return snapshot_real(s, RELATION_ACTORS, ACTORS_GROWTH_PER_S, row) > 0 ? STYLE_WARNING
+                                                                           : STYLE_NORMAL;
+  case ACTORS_DEPTH_TREND:
+    return STYLE_GRAPH;
+  case ACTORS_BEHIND:
+    return snapshot_int(s, RELATION_ACTORS, ACTORS_BEHIND, row) >= 10 ? STYLE_WARNING
+                                                                      : STYLE_NORMAL;
+  case ACTORS_TARGET:
+  case ACTORS_FUNCTION:
+    return STYLE_DIM;
+  default:
+    return STYLE_NORMAL;
+  }
+}
+
+static const struct table_spec spec = {
+    .relation = RELATION_ACTORS,
+    .columns = {ACTORS_NAME, ACTORS_DEPTH, ACTORS_DEPTH_TREND, ACTORS_GROWTH_PER_S, ACTORS_STATE,
+                ACTORS_BEHIND, ACTORS_BLOCKED_MS, ACTORS_WAITS_FOR, ACTORS_IN_PER_S,
+                ACTORS_OUT_PER_S, ACTORS_TARGET, ACTORS_MEMORY_BYTES, ACTORS_WORK_PER_S,
+                ACTORS_DROPPED, ACTORS_CAPACITY, ACTORS_KIND, ACTORS_FUNCTION, ACTORS_UNMATCHED_MS},
+    .column_count = 18,
+    .sort = ACTORS_DEPTH,
+    .style = style_of,
+};
+
+const struct pane pane_mailboxes = {
+    .name = "mailboxes",
+    .title = "Mailboxes",
+    .help = "Every actor and its mailbox. The bars are the last 16 depths, the newest at the "
+            "right; each step up is "
+            "a doubling. Growth that stays positive is a leak.",
+    .table = &spec,
+};

@@ -1,0 +1,37 @@
+/* pane_tables.c - shared tables and locks, the most fought over first. */
+#include "tui/pane.h"
+
+static enum style style_of(const struct snapshot *s, uint32_t row, unsigned column)
+{
+  switch (column) {
+  case TABLES_WAIT_PERMILLE:
+    return snapshot_int(s, RELATION_TABLES, TABLES_WAIT_PERMILLE, row) >= 500 ? STYLE_WARNING
+                                                                              : STYLE_NORMAL;
+  case TABLES_READ_WAITERS:
+  case TABLES_WRITE_WAITERS:
+    return snapshot_int(s, RELATION_TABLES, column, row) > 0 ? STYLE_WARNING : STYLE_NORMAL;
+  case TABLES_TARGET:
+    return STYLE_DIM;
+  default:
+    return STYLE_NORMAL;
+  }
+}
+
+static const struct table_spec spec = {
+    .relation = RELATION_TABLES,
+    .columns = {TABLES_NAME, TABLES_WAIT_PERMILLE, TABLES_WRITE_WAITERS, TABLES_READ_WAITERS,
+                TABLES_CONTENDED_PER_S, TABLES_OWNER_NAME, TABLES_MAX_WAIT_US, TABLES_HELD_PERMILLE,
+                TABLES_KIND, TABLES_ITEMS, TABLES_BYTES, TABLES_TARGET},
+    .column_count = 12,
+    .sort = TABLES_WAIT_PERMILLE,
+    .style = style_of,
+};
+
+const struct pane pane_tables = {
+    .name = "tables",
+    .title = "Tables",
+    .help = "Tables and locks. wait% is the share of the time for which somebody waited for it; "
+            "waiters are those of "
+            "this instant; the owner holds it for writing or owns it.",
+    .table = &spec,
+};
