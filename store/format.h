@@ -1,14 +1,16 @@
 /*
  * format.h - rows as text: table, json, ndjson, csv, tsv, openmetrics.
  *
- *    name         unknown   numbers        untrusted bytes
- *    table        -         right-aligned  control bytes and broken UTF-8 are shown as ?, width is
- * display width json         null      as JSON has    an array of objects; control bytes as \u00XX,
- * broken UTF-8 as U+FFFD ndjson       null      as JSON has    one object a line, flushed with each
- * row csv          empty     plain          RFC 4180 (CRLF, quotes doubled); as they are, unless
- * `out` is a terminal tsv          empty     plain          \t \n \r \\ and \xHH for other control
- * bytes openmetrics  left out  plain          one family a numeric column, labels from keys and
- * names, ends in # EOF
+ *    name         unknown   texts
+ *    table        -         aligned by display width; what a terminal obeys and broken UTF-8 as ?
+ *    json         null      an array of objects; texts as model/json.h writes them
+ *    ndjson       null      one object a line, flushed with each row
+ *    csv          empty     RFC 4180: CRLF, quotes doubled
+ *    tsv          empty     \t \n \r \\ escaped, other control bytes as \xHH
+ *    openmetrics  left out  one family a numeric column, labels from keys and names
+ *
+ * csv and tsv hold the bytes as they are, unless `out` is a terminal. Numbers have no units, and those of tables for
+ * people at most six digits behind which they are rounded.
  *
  * A sink writes to any FILE: open_memstream() where a text in memory is wanted. Not here: where
  * rows come from (query.h).

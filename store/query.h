@@ -90,7 +90,7 @@ char *query_show_sql(const struct query_show *show);
 
 /* --- for live.c and recording.c --- */
 
-/* Refuses on this connection everything but questions; see above. 0 or -ENOMEM. */
+/* Refuses on this connection, whose relations are declared first, everything but questions. 0 or -ENOMEM. */
 int query_protect(struct sqlite3 *sql);
 
 #endif

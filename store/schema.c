@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/encode.h"
 
@@ -70,6 +71,17 @@ const char *schema_column_name(enum relation relation, unsigned column)
   assert(column < schema_column_count(relation));
   return column < info->column_count ? info->columns[column].name
                                      : schema_times[column - info->column_count].name;
+}
+
+void schema_at(int64_t wall_ms, char ret_text[SCHEMA_AT_BYTES])
+{
+  time_t seconds = (time_t)(wall_ms / 1000);
+  struct tm utc = {0};
+  size_t length;
+
+  (void)gmtime_r(&seconds, &utc); /* a year beyond int: the epoch then */
+  length = strftime(ret_text, SCHEMA_AT_BYTES - 6, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(ret_text + length, SCHEMA_AT_BYTES - length, ".%03dZ", (int)(wall_ms % 1000));
 }
 
 static const char *sql_type(enum relation relation, unsigned column)

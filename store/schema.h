@@ -57,6 +57,10 @@ bool schema_in_key(enum relation relation, unsigned column);
 unsigned schema_column_count(enum relation relation);
 const char *schema_column_name(enum relation relation, unsigned column);
 
+/* An instant as the column `at` has it. */
+#define SCHEMA_AT_BYTES 32
+void schema_at(int64_t wall_ms, char ret_text[SCHEMA_AT_BYTES]);
+
 /* All are made of the dictionary, to be freed by the caller; NULL without memory. */
 char *schema_create(void);                        /* everything in a new shard */
 char *schema_declaration(enum relation relation); /* CREATE TABLE x(...) for sqlite3_declare_vtab */
