@@ -1,0 +1,98 @@
+/*
+ * reader_slot.c - the reader's half of the seqlock of a slot, see region.h for the writer's.
+ *
+ *    hot (sequence first) -> dropped_oldest -> wait and held lines -> sequence again -> box (put) -> generation again
+ *
+ * A writer that never pauses could keep a reader waiting for ever: tries are bounded, and then the slot counts as torn.
+ */
+#include "probe/hook/reader_slot.h"
+
+static void pause_briefly(void)
+{
+#if defined __x86_64__
+  __builtin_ia32_pause();
+#elif defined __aarch64__
+  __asm__ volatile("yield");
+#endif
+}
+
+static uint32_t load_generation(const struct reader_region *region, uint32_t index)
+{
+  const struct impasse_hot *hot = reader_line(region->again, IMPASSE_ARRAY_HOT, index);
+  return __atomic_load_n(&hot->generation, __ATOMIC_ACQUIRE);
+}
+
+static uint32_t load_sequence(const struct reader_region *region, uint32_t index)
+{
+  const struct impasse_hot *hot = reader_line(region->again, IMPASSE_ARRAY_HOT, index);
+  return __atomic_load_n(&hot->sequence, __ATOMIC_ACQUIRE);
+}
+
+/* Waits and holds as of one sequence number; false where it changed meanwhile. */
+static bool read_guarded(const struct reader_region *region, uint32_t index,
+                         struct reader_slot *slot)
+{
+  if (slot->hot.sequence & 1)
+    return false;
+  for (unsigned i = 0; i < IMPASSE_WAITS_MOST; i++)
+    if (slot->hot.wait_mask >> i & 1)
+      impasse_line_copy(reader_line(region->first, IMPASSE_ARRAY_WAIT0 + i, index),
+                        &slot->waits[i]);
+  if (slot->hot.held_mask)
+    impasse_line_copy(reader_line(region->first, IMPASSE_ARRAY_HELD, index), slot->held);
+  return load_sequence(region, index) == slot->hot.sequence;
+}
+
+static void read_box(const struct reader_region *region, uint32_t index, uint64_t dropped_oldest,
+                     struct reader_slot *slot)
+{
+  impasse_line_copy(reader_line(region->again, IMPASSE_ARRAY_BOX, index), &slot->box);
+  slot->box.dropped_oldest = dropped_oldest;
+}
+
+enum reader_slot_result reader_slot_read(const struct reach_target *target,
+                                         struct reader_region *region, uint32_t index,
+                                         unsigned tries, struct reader_slot *ret_slot)
+{
+  struct reader_slot *slot = ret_slot;
+  const struct impasse_box *box = reader_line(region->first, IMPASSE_ARRAY_BOX, index);
+  bool whole = false;
+  uint64_t dropped_oldest = 0;
+  for (unsigned i = 0; i < tries && !whole; i++) {
+    if (i > 0) {
+      pause_briefly();
+      reader_region_refresh(target, region, index);
+    }
+    impasse_line_copy(reader_line(region->first, IMPASSE_ARRAY_HOT, index), &slot->hot);
+    if (!(slot->hot.generation & 1) || slot->hot.kind == IMPASSE_KIND_NONE ||
+        slot->hot.kind >= IMPASSE_KIND_COUNT)
+      return READER_SLOT_NONE;
+    dropped_oldest = __atomic_load_n(&box->dropped_oldest, __ATOMIC_ACQUIRE);
+    whole = !reader_slot_acts(&slot->hot) || read_guarded(region, index, slot);
+  }
+  impasse_line_copy(reader_line(region->first, IMPASSE_ARRAY_COLD, index), &slot->cold);
+  read_box(region, index, dropped_oldest, slot);
+  slot->number = region->header.first_slot + index;
+  slot->reference = IMPASSE_REF(slot->number, slot->hot.generation);
+  if (load_generation(region, index) != slot->hot.generation)
+    return READER_SLOT_NONE;
+  return whole ? READER_SLOT_READ : READER_SLOT_TORN;
+}
+
+bool reader_slot_same(const struct reader_region *region, uint32_t index, uint64_t reference)
+{
+  return load_generation(region, index) == IMPASSE_REF_GENERATION(reference);
+}
+
+enum impasse_kind reader_slot_kind(const struct reader_regions *regions, uint64_t reference,
+                                   struct reader_region **ret_region, uint32_t *ret_index)
+{
+  if (!(reference & 1) ||
+      !reader_regions_locate(regions, IMPASSE_REF_NUMBER(reference), ret_region, ret_index))
+    return IMPASSE_KIND_NONE;
+  const struct impasse_hot *hot = reader_line((*ret_region)->again, IMPASSE_ARRAY_HOT, *ret_index);
+  uint8_t kind = __atomic_load_n(&hot->kind, __ATOMIC_ACQUIRE);
+  if (kind >= IMPASSE_KIND_COUNT || !reader_slot_same(*ret_region, *ret_index, reference))
+    return IMPASSE_KIND_NONE;
+  return (enum impasse_kind)kind;
+}
