@@ -68,12 +68,12 @@ static int open_recorder(uv_loop_t *loop, const struct options *options, struct 
   return error;
 }
 
-static int open_sweep(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
-                      struct complaint *complaint)
+static int open_sweep(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
+                      struct feed **ret_feed, struct complaint *complaint)
 {
   const struct sampler_setup setup = {
-      .interval_ns = options->interval_ns == OPTION_UNSET ? SAMPLER_INTERVAL_NS
-                                                          : (uint64_t)options->interval_ns,
+      .interval_ns =
+          options->interval_ns == OPTION_UNSET ? interval_ns : (uint64_t)options->interval_ns,
       .targets = options->targets,
       .target_count = options->target_count,
   };
@@ -83,8 +83,8 @@ static int open_sweep(uv_loop_t *loop, const struct options *options, struct fee
                    : 0;
 }
 
-int feeds_open(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
-               struct complaint *complaint)
+int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
+               struct feed **ret_feed, struct complaint *complaint)
 {
   char path[PATHS_ROOM];
   int error;
@@ -98,5 +98,5 @@ int feeds_open(uv_loop_t *loop, const struct options *options, struct feed **ret
     return error;
   if (options->interval_ns == OPTION_UNSET && open_recorder(loop, options, ret_feed) == 0)
     return 0;
-  return open_sweep(loop, options, ret_feed, complaint);
+  return open_sweep(loop, options, interval_ns, ret_feed, complaint);
 }

@@ -29,10 +29,10 @@ int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *o
 int feed_recording_new(uv_loop_t *loop, const char *path, struct feed **ret_feed,
                        struct complaint *complaint);
 
-/* Chooses by the options; for `what` is asked of the past see feeds_speak_of_past(). Sweeps come at
- * options->interval_ns. 0 or -errno with the complaint. */
-int feeds_open(uv_loop_t *loop, const struct options *options, struct feed **ret_feed,
-               struct complaint *complaint);
+/* Chooses by the options. Own sweeps come at options->interval_ns, where it is not given at `interval_ns`; whoever gives
+ * it gets sweeps of their own. `options` must outlive the feed. 0 or -errno with the complaint. */
+int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
+               struct feed **ret_feed, struct complaint *complaint);
 
 /* Do the options name a time or a recording? */
 bool feeds_speak_of_past(const struct options *options);

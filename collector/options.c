@@ -52,7 +52,8 @@ static const struct option_rule rules[OPTION_COUNT] = {
                       KIND_TEXT,
                       FIELD(order)},
     [OPTION_LIMIT] = {{"limit", "N", "at most N rows"}, KIND_COUNT, FIELD(limit)},
-    [OPTION_FORMAT] = {{"format", "F", "table, json, ndjson, csv, tsv or openmetrics"},
+    [OPTION_FORMAT] = {{"format", "F",
+                        "table, json, ndjson, csv, tsv or openmetrics; graphs: table or dot"},
                        KIND_FORMAT,
                        FIELD(format)},
     [OPTION_JSON] = {{"json", "", "the same as --format json"}, KIND_FLAG, 0},
@@ -143,6 +144,10 @@ static int take_count(const char *text, int64_t *ret_count)
 
 static int take_format(const char *text, struct options *options)
 {
+  if (strcmp(text, "dot") == 0) { /* of graphs alone; whoever prints rows refuses it */
+    options->format = "dot";
+    return 0;
+  }
   for (const char *const *name = format_names; *name; name++) {
     if (strcmp(*name, text) == 0) {
       options->format = *name;

@@ -1,0 +1,280 @@
+/*
+ * cmd_check.c - `impasse check`: one question, one line, one exit code, as Nagios has them.
+ *
+ * The answer is sure when a critical alert fires, or when whoever watches has been watching for as long as the rules
+ * need before silence means "not there". Silence before that is UNKNOWN and never OK.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/alert_rules.h"
+#include "collector/clock.h"
+#include "collector/command.h"
+#include "collector/take.h"
+#include "store/harmless.h"
+
+/* Without names, the rules that can answer within this time. */
+#define HISTORY_MAX_NS (20 * CLOCK_NS_PER_S)
+/* Who finds nothing to watch in this time says so. */
+#define NOTHING_NS CLOCK_NS_PER_S
+/* An alert that is pending when the time is over gets so much longer to fire or to go. */
+#define PENDING_PATIENCE_NS (10 * CLOCK_NS_PER_S)
+
+enum status { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
+static const char *const status_words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+
+struct checking {
+  struct alert_rules rules;
+  const struct options *options;
+  uint64_t need_ns; /* of the rule that needs most, or --wait */
+  struct snapshot *newest;
+  uint64_t history_ns;
+};
+
+/* What the newest snapshot says. */
+struct answer {
+  enum status status;
+  unsigned firing[ALERT_RULES_MAX];
+  unsigned pending[ALERT_RULES_MAX];
+  unsigned firing_count, pending_count;
+  uint32_t worst_row; /* of alerts; counts where status is WARNING or CRITICAL */
+};
+
+static enum status status_of(const struct snapshot *s, uint32_t row)
+{
+  switch (snapshot_enum(s, RELATION_ALERTS, ALERTS_SEVERITY, row)) {
+  case SEVERITY_CRITICAL:
+    return STATUS_CRITICAL;
+  case SEVERITY_WARNING:
+    return STATUS_WARNING;
+  default:
+    return STATUS_OK; /* information */
+  }
+}
+
+static struct answer look(const struct checking *c, const struct snapshot *s)
+{
+  struct answer answer = {.status = STATUS_OK};
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ALERTS); row++) {
+    int rule = alert_rules_match(&c->rules, s, row);
+    uint8_t state = snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row);
+
+    if (rule < 0 || state == ALERT_RESOLVED)
+      continue;
+    if (state == ALERT_PENDING) {
+      answer.pending[rule]++;
+      answer.pending_count += status_of(s, row) != STATUS_OK;
+      continue;
+    }
+    answer.firing[rule]++;
+    answer.firing_count++;
+    if (status_of(s, row) > answer.status) {
+      answer.status = status_of(s, row);
+      answer.worst_row = row;
+    }
+  }
+  return answer;
+}
+
+static enum take_verdict each(void *context, struct feed *feed, const struct snapshot *s,
+                              uint64_t history_ns)
+{
+  struct checking *c = context;
+  struct answer answer = look(c, s);
+
+  (void)feed;
+  snapshot_unref(c->newest);
+  c->newest = snapshot_ref(s);
+  c->history_ns = history_ns;
+  if (!take_has_target(s, c->options)) {
+    bool waited =
+        c->options->wait_ns == OPTION_UNSET || history_ns >= (uint64_t)c->options->wait_ns;
+
+    return history_ns >= NOTHING_NS && waited ? TAKE_DONE : TAKE_MORE;
+  }
+  if (answer.status == STATUS_CRITICAL)
+    return TAKE_DONE;
+  if (history_ns < c->need_ns)
+    return TAKE_MORE;
+  return answer.pending_count == 0 || history_ns > c->need_ns + PENDING_PATIENCE_NS ? TAKE_DONE
+                                                                                    : TAKE_MORE;
+}
+
+/* --- the answer in words --- */
+
+/* Everything before '|' is for people: names must not end it, nor the line. */
+static void print_text(const char *text)
+{
+  char *harmless = text ? harmless_text(text, strlen(text), harmless_locale_is_utf8(), NULL) : NULL;
+
+  for (char *c = harmless; c && *c; c++)
+    if (*c == '|')
+      *c = '/';
+  (void)fputs(harmless ? harmless : "?", stdout); /* errors of the output are main's */
+  free(harmless);
+}
+
+static void print_title(const struct checking *c, enum status status)
+{
+  const char *name = c->rules.count == 1 ? c->rules.list[0]->name : "impasse";
+
+  for (; *name; name++)
+    (void)putchar(toupper((unsigned char)*name));
+  (void)printf(" %s - ", status_words[status]);
+}
+
+static void print_performance(const struct checking *c, const struct answer *answer)
+{
+  const struct snapshot *s = c->newest;
+
+  (void)fputs(" |", stdout);
+  for (size_t i = 0; i < c->rules.count; i++)
+    (void)printf(" '%ss'=%u;0;0;0", c->rules.list[i]->name, answer->firing[i]);
+  if (s)
+    (void)printf(" 'targets'=%u;;;0 'actors'=%u;;;0", snapshot_rows(s, RELATION_TARGETS),
+                 snapshot_rows(s, RELATION_ACTORS));
+  (void)putchar('\n');
+}
+
+/* One line for each alert that fires, and for each rule that cannot answer. */
+static void print_details(const struct checking *c, const struct answer *answer)
+{
+  const struct snapshot *s = c->newest;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ALERTS) && answer->firing_count > 0;
+       row++) {
+    if (alert_rules_match(&c->rules, s, row) < 0 ||
+        snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row) != ALERT_FIRING)
+      continue;
+    struct value severity = snapshot_value(s, RELATION_ALERTS, ALERTS_SEVERITY, row);
+    struct value certainty = snapshot_value(s, RELATION_ALERTS, ALERTS_CERTAINTY, row);
+
+    (void)printf("%s, %s: ", severity.known ? severity.text : "?",
+                 certainty.known ? certainty.text : "?");
+    print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_KEY, row));
+    (void)fputs(": ", stdout);
+    print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_SUMMARY, row));
+    (void)putchar('\n');
+  }
+  for (size_t i = 0; i < c->rules.count; i++) {
+    if (answer->firing[i] == 0 && c->rules.list[i]->history_ns > c->history_ns)
+      (void)printf("unknown: %s needs %.0f s of watching, there are %.1f s; use --wait or run "
+                   "`impasse record`\n",
+                   c->rules.list[i]->name, (double)c->rules.list[i]->history_ns / 1e9,
+                   (double)c->history_ns / 1e9);
+    if (answer->pending[i] > 0)
+      (void)printf("pending: %s: %u not yet for long enough\n", c->rules.list[i]->name,
+                   answer->pending[i]);
+  }
+}
+
+/* Rules that are silent and have no right to be: 0 = all may speak. */
+static unsigned unsure_rules(const struct checking *c, const struct answer *answer)
+{
+  unsigned unsure = 0;
+
+  for (size_t i = 0; i < c->rules.count; i++)
+    unsure += answer->firing[i] == 0 &&
+              (c->rules.list[i]->history_ns > c->history_ns || answer->pending[i] > 0);
+  return unsure;
+}
+
+static int print_answer(const struct checking *c)
+{
+  struct answer answer = look(c, c->newest);
+  unsigned unsure = unsure_rules(c, &answer);
+
+  if (answer.status == STATUS_OK && unsure > 0)
+    answer.status = STATUS_UNKNOWN;
+  print_title(c, answer.status);
+  if (answer.status == STATUS_UNKNOWN) {
+    (void)printf("%u of %zu rules cannot answer yet", unsure, c->rules.count);
+  } else if (answer.status == STATUS_OK) {
+    (void)printf("nothing found among %u actors, watched for %.1f s",
+                 snapshot_rows(c->newest, RELATION_ACTORS), (double)c->history_ns / 1e9);
+  } else {
+    print_text(snapshot_text(c->newest, RELATION_ALERTS, ALERTS_SUMMARY, answer.worst_row));
+    if (answer.firing_count > 1)
+      (void)printf(" (and %u more)", answer.firing_count - 1);
+  }
+  print_performance(c, &answer);
+  print_details(c, &answer);
+  return (int)answer.status;
+}
+
+/* Nothing could be watched: which of the reasons it is. */
+static int print_nothing(const struct checking *c)
+{
+  const struct snapshot *s = c->newest;
+  struct answer none = {0};
+  const char *reason = NULL, *name = NULL;
+
+  for (uint32_t row = 0; s && row < snapshot_rows(s, RELATION_TARGETS); row++) {
+    const char *why = snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row);
+    const char *target = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row);
+
+    if (why && options_want_target(c->options, target,
+                                   snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row))) {
+      reason = why;
+      name = target;
+    }
+  }
+  print_title(c, STATUS_UNKNOWN);
+  if (reason) {
+    print_text(name);
+    (void)fputs(": ", stdout);
+    print_text(reason);
+  } else if (c->options->target_count > 0) {
+    (void)fputs("no process ", stdout);
+    print_text(c->options->targets[0]);
+    (void)fputs(" that impasse can watch", stdout);
+  } else {
+    (void)fputs("no program that impasse can watch is running; see: impasse doctor", stdout);
+  }
+  print_performance(c, &none);
+  return STATUS_UNKNOWN;
+}
+
+static int check(const struct options *options, struct complaint *complaint)
+{
+  struct checking c = {.options = options};
+  struct take take = {
+      .options = options, .interval_ns = CLOCK_NS_PER_S, .each = each, .context = &c};
+  int code = STATUS_UNKNOWN, error;
+
+  if (alert_rules_init(&c.rules, options, HISTORY_MAX_NS, complaint) < 0)
+    return STATUS_UNKNOWN;
+  for (size_t i = 0; i < c.rules.count; i++)
+    if (c.rules.list[i]->history_ns > c.need_ns)
+      c.need_ns = c.rules.list[i]->history_ns;
+  if (options->wait_ns != OPTION_UNSET && (uint64_t)options->wait_ns > c.need_ns)
+    c.need_ns = (uint64_t)options->wait_ns;
+  take.patience_ns = c.need_ns + PENDING_PATIENCE_NS + 5 * CLOCK_NS_PER_S;
+  error = take_run(&take, complaint);
+  if (error == -ETIME && !c.newest)
+    (void)complaint_set(complaint, error, "nothing was read in time");
+  else if (error == 0 || error == -ETIME)
+    code = take_has_target(c.newest, options) ? print_answer(&c) : print_nothing(&c);
+  snapshot_unref(c.newest);
+  return code;
+}
+
+const struct command cmd_check = {
+    .name = "check",
+    .args = "[DETECTOR...]",
+    .help = "Say in one line and an exit code whether something is wrong (for Nagios and scripts)",
+    .manual = "Exit code 0 nothing found, 1 warning, 2 critical, 3 unknown: nothing could be\n"
+              "read, or a rule has not been watched for as long as it needs. Uses a running\n"
+              "`impasse record` where one answers; else it watches by itself for as long as\n"
+              "the rules need (deadlock: about a second; --wait extends it) and stops at once\n"
+              "when something critical is found. Without a DETECTOR: all that can answer\n"
+              "within 20 s. The first line ends in performance data, the others tell more.\n",
+    .options = OPTION_BIT(TARGET) | OPTION_BIT(WAIT) | OPTION_BIT(INTERVAL) | OPTION_BIT(EXACT),
+    .trouble_code = STATUS_UNKNOWN,
+    .run = check,
+};

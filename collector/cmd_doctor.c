@@ -1,0 +1,406 @@
+/*
+ * cmd_doctor.c - `impasse doctor`: what this machine and this user can observe, and what to do about the rest. Each
+ * check is a row: a name and a function that fills in a finding.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "collector/command.h"
+#include "collector/paths.h"
+#include "collector/snapshot_client.h"
+#include "collector/sources.h"
+#include "model/json.h"
+#include "probe/reach/reach.h"
+
+enum level { LEVEL_OK, LEVEL_LIMITED, LEVEL_NO };
+static const char *const level_words[] = {"ok", "limited", "no"};
+
+struct finding_of {
+  enum level level;
+  char what[256];
+  const char *remedy; /* NULL: nothing to do */
+};
+
+static void found(struct finding_of *f, enum level level, const char *remedy, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+static void found(struct finding_of *f, enum level level, const char *remedy, const char *format,
+                  ...)
+{
+  va_list arguments;
+
+  f->level = level;
+  f->remedy = remedy;
+  va_start(arguments, format);
+  (void)vsnprintf(f->what, sizeof(f->what), format, arguments); /* cut is fine */
+  va_end(arguments);
+}
+
+/* First number in a file of /proc/sys, or `otherwise`. */
+static long read_number(const char *path, long otherwise)
+{
+  char *text;
+  size_t length;
+  long number;
+
+  if (reach_machine_file(path, 64, &text, &length) < 0)
+    return otherwise;
+  number = strtol(text, NULL, 10);
+  free(text);
+  return number;
+}
+
+/* --- reading other processes --- */
+
+static void check_kernel(struct finding_of *f)
+{
+  struct utsname name;
+  unsigned major = 0, minor = 0;
+
+  if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+    found(f, LEVEL_LIMITED, NULL, "unknown");
+  else if (major < 5 || (major == 5 && minor < 3))
+    found(f, LEVEL_NO, "impasse needs Linux 5.3 or later (pidfd_open)", "%s %s", name.sysname,
+          name.release);
+  else
+    found(f, LEVEL_OK, NULL, "%s %s, %s", name.sysname, name.release, name.machine);
+}
+
+static void check_pidfd(struct finding_of *f)
+{
+  int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+  if (fd < 0) {
+    found(f, LEVEL_NO, "allow pidfd_open in the seccomp filter of this container", "pidfd_open: %s",
+          strerror(errno));
+    return;
+  }
+  (void)close(fd);
+  found(f, LEVEL_OK, NULL, "processes are held by pidfd");
+}
+
+static void check_memfd(struct finding_of *f)
+{
+  int fd = memfd_create("impasse-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+  if (fd < 0) {
+    found(f, LEVEL_NO, "allow memfd_create in the seccomp filter; hooked programs need it too",
+          "memfd_create: %s", strerror(errno));
+    return;
+  }
+  (void)close(fd);
+  found(f, LEVEL_OK, NULL, "hooked programs can publish their state");
+}
+
+static void check_vm_readv(struct finding_of *f)
+{
+  char from = 'x', to = 0;
+  struct iovec local = {&to, 1}, remote = {&from, 1};
+
+  if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 1 || to != 'x')
+    found(f, LEVEL_LIMITED, "allow process_vm_readv in the seccomp filter of this container",
+          "process_vm_readv: %s", strerror(errno));
+  else
+    found(f, LEVEL_OK, NULL, "memory of processes can be read where the kernel allows it");
+}
+
+static uint64_t effective_capabilities(void)
+{
+  char *text, *line;
+  size_t length;
+  uint64_t set = 0;
+
+  if (reach_machine_file("/proc/self/status", 65536, &text, &length) < 0)
+    return 0;
+  line = strstr(text, "CapEff:");
+  if (line)
+    set = strtoull(line + strlen("CapEff:"), NULL, 16);
+  free(text);
+  return set;
+}
+
+/* Numbers of linux/capability.h, which is not on every machine. */
+enum { CAP_NUMBER_SYS_PTRACE = 19, CAP_NUMBER_PERFMON = 38, CAP_NUMBER_BPF = 39 };
+
+static bool has_capability(unsigned number)
+{
+  return effective_capabilities() >> number & 1;
+}
+
+static void check_user(struct finding_of *f)
+{
+  uint64_t set = effective_capabilities();
+
+  if (has_capability(CAP_NUMBER_SYS_PTRACE))
+    found(f, LEVEL_OK, NULL, "uid %u, capabilities %" PRIx64 ": processes of every user", geteuid(),
+          set);
+  else
+    found(f, LEVEL_LIMITED, "run as root, or let a recorder of root run and join the group impasse",
+          "uid %u, capabilities %" PRIx64 ": only your own processes", geteuid(), set);
+}
+
+static void check_yama(struct finding_of *f)
+{
+  static const char *const words[] = {"0: your own processes can be read",
+                                      "1: only descendants can be read",
+                                      "2: only with CAP_SYS_PTRACE", "3: no process can be read"};
+  long scope = read_number("/proc/sys/kernel/yama/ptrace_scope", 0);
+  const char *remedy =
+      "sysctl kernel.yama.ptrace_scope=0, or run as root; hooked programs are read all the same "
+      "as long as they keep their memfd open";
+
+  if (scope < 0 || scope > 3)
+    scope = 3;
+  if (scope == 0 || (scope < 3 && has_capability(CAP_NUMBER_SYS_PTRACE)))
+    found(f, LEVEL_OK, NULL, "ptrace_scope %s", words[scope]);
+  else
+    found(f, scope == 3 ? LEVEL_NO : LEVEL_LIMITED, remedy, "ptrace_scope %s", words[scope]);
+}
+
+static void check_hidepid(struct finding_of *f)
+{
+  char *text, *mount;
+  size_t length;
+
+  if (reach_machine_file("/proc/self/mounts", 1 << 20, &text, &length) < 0) {
+    found(f, LEVEL_LIMITED, NULL, "unknown");
+    return;
+  }
+  mount = strstr(text, " /proc proc ");
+  if (mount)
+    mount[strcspn(mount, "\n")] = '\0';
+  if (mount && strstr(mount, "hidepid=") && !strstr(mount, "hidepid=0") && geteuid() != 0)
+    found(f, LEVEL_LIMITED, "mount /proc with hidepid=0, or with gid= of a group of yours",
+          "hidepid is set: processes of other users are not even listed");
+  else
+    found(f, LEVEL_OK, NULL, "all processes are listed");
+  free(text);
+}
+
+static void check_bpf(struct finding_of *f)
+{
+  bool may = has_capability(CAP_NUMBER_BPF) && has_capability(CAP_NUMBER_PERFMON);
+  bool types = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+
+  if (may && types)
+    found(f, LEVEL_OK, NULL, "CAP_BPF and CAP_PERFMON are there, and the kernel's types");
+  else
+    found(f, LEVEL_LIMITED, "nothing that this version does needs it", "%s%s",
+          may ? "" : "no CAP_BPF or no CAP_PERFMON; ",
+          types ? "types: yes" : "no /sys/kernel/btf/vmlinux");
+}
+
+static void check_perf(struct finding_of *f)
+{
+  long paranoid = read_number("/proc/sys/kernel/perf_event_paranoid", 2);
+
+  if (paranoid < 2 || has_capability(CAP_NUMBER_PERFMON))
+    found(f, LEVEL_OK, NULL, "perf_event_paranoid %ld", paranoid);
+  else
+    found(f, LEVEL_LIMITED, "nothing that this version does needs it", "perf_event_paranoid %ld",
+          paranoid);
+}
+
+/* --- impasse itself --- */
+
+static void check_recorder(struct finding_of *f)
+{
+  char path[PATHS_ROOM] = "";
+
+  for (unsigned i = 0; paths_socket(i, path) == 0; i++) {
+    struct snapshot_client client;
+    struct ucred peer = {0};
+    socklen_t length = sizeof(peer);
+
+    if (snapshot_client_open(&client, path) < 0)
+      continue;
+    (void)getsockopt(client.fd, SOL_SOCKET, SO_PEERCRED, &peer,
+                     &length); /* it worked when it was opened */
+    snapshot_client_close(&client);
+    found(f, LEVEL_OK, NULL, "runs as pid %d, answers at %s", peer.pid, path);
+    return;
+  }
+  found(f, LEVEL_LIMITED, "start `impasse record` for a history and for quick answers",
+        "none runs");
+}
+
+static void check_group(struct finding_of *f)
+{
+  gid_t group = paths_group(), groups[256];
+  int count = getgroups(256, groups);
+  bool member = geteuid() == 0 || getegid() == group;
+
+  for (int i = 0; i < count; i++)
+    member |= groups[i] == group;
+  if (group == (gid_t)-1)
+    found(f, LEVEL_LIMITED, "groupadd --system " PATHS_GROUP,
+          "no group " PATHS_GROUP ": only root and its own user "
+          "see what a recorder knows");
+  else if (!member)
+    found(f, LEVEL_LIMITED, "usermod --append --groups " PATHS_GROUP " YOU, then log in again",
+          "you are not in the group " PATHS_GROUP);
+  else
+    found(f, LEVEL_OK, NULL, "you may ask a recorder of root");
+}
+
+/* The nearest folder that exists decides whether one can be made. */
+static bool can_write(const char *path)
+{
+  char part[PATHS_ROOM];
+  char *slash;
+
+  strncpy(part, path, sizeof(part) - 1);
+  part[sizeof(part) - 1] = '\0';
+  while (access(part, F_OK) < 0 && (slash = strrchr(part, '/')) != NULL && slash != part)
+    *slash = '\0';
+  return access(part, W_OK | X_OK) == 0;
+}
+
+static void check_recording(struct finding_of *f)
+{
+  char path[PATHS_ROOM];
+
+  if (paths_own_db(path) < 0)
+    found(f, LEVEL_NO, "set HOME or XDG_STATE_HOME, or use --db DIR", "no place for a recording");
+  else if (!can_write(path))
+    found(f, LEVEL_NO, "use --db DIR", "%.200s cannot be written", path);
+  else
+    found(f, LEVEL_OK, NULL, "%.220s", path);
+}
+
+static void check_runtime_folder(struct finding_of *f)
+{
+  char path[PATHS_ROOM];
+
+  if (paths_own_socket(path) < 0)
+    found(f, LEVEL_LIMITED, "set XDG_RUNTIME_DIR", "no place for a recorder's socket");
+  else if (!can_write(path))
+    found(f, LEVEL_LIMITED, "set XDG_RUNTIME_DIR to a folder of yours", "%.200s cannot be made",
+          path);
+  else
+    found(f, LEVEL_OK, NULL, "%.220s", path);
+}
+
+static void check_sqlite(struct finding_of *f)
+{
+  found(f, LEVEL_OK, NULL, "SQLite %s", sqlite3_libversion());
+}
+
+static void check_terminal(struct finding_of *f)
+{
+  const char *term = getenv("TERM");
+  struct winsize size = {0};
+  bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+
+  if (!isatty(STDOUT_FILENO))
+    found(f, LEVEL_LIMITED, "`impasse top` prints once and ends here",
+          "standard output is no terminal");
+  else if (!term || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+    found(f, LEVEL_LIMITED, "set TERM", "TERM is not set");
+  else if (size.ws_col < 40 || size.ws_row < 10)
+    found(f, LEVEL_LIMITED, "make it larger: 40x10 at least", "%s, %ux%u", term, size.ws_col,
+          size.ws_row);
+  else
+    found(f, LEVEL_OK, NULL, "%s, %ux%u, %s%s", term, size.ws_col, size.ws_row,
+          utf8 ? "UTF-8" : "ASCII only", getenv("NO_COLOR") ? ", no colours (NO_COLOR)" : "");
+}
+
+static void check_sources(struct finding_of *f)
+{
+  size_t length = 0;
+
+  found(f, LEVEL_OK, NULL, "%s", "");
+  for (const struct source *const *source = sources; *source && length < sizeof(f->what) - 1;
+       source++) {
+    (void)snprintf(f->what + length, sizeof(f->what) - length, "%s%s: %s", length ? "; " : "",
+                   (*source)->name, (*source)->help);
+    length = strlen(f->what);
+  }
+}
+
+static const struct {
+  const char *name;
+  void (*check)(struct finding_of *f);
+} checks[] = {
+    {"kernel", check_kernel},       {"pidfd", check_pidfd},
+    {"memfd", check_memfd},         {"read memory", check_vm_readv},
+    {"user", check_user},           {"yama", check_yama},
+    {"hidepid", check_hidepid},     {"bpf", check_bpf},
+    {"perf", check_perf},           {"sources", check_sources},
+    {"recorder", check_recorder},   {"group", check_group},
+    {"recording", check_recording}, {"socket", check_runtime_folder},
+    {"sqlite", check_sqlite},       {"terminal", check_terminal},
+};
+enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
+
+/* --- printing --- */
+
+static void print_table(const struct finding_of *list)
+{
+  for (size_t i = 0; i < CHECKS; i++) {
+    (void)printf("%-8s %-12s %s\n", level_words[list[i].level], checks[i].name, list[i].what);
+    if (list[i].remedy)
+      (void)printf("%-8s %-12s   -> %s\n", "", "", list[i].remedy);
+  }
+}
+
+static void print_json(const struct finding_of *list)
+{
+  char text[16384];
+  struct json json;
+
+  json_init(&json, text, sizeof(text));
+  json_array(&json, NULL);
+  for (size_t i = 0; i < CHECKS; i++) {
+    json_object(&json, NULL);
+    json_text(&json, "check", checks[i].name);
+    json_text(&json, "state", level_words[list[i].level]);
+    json_text(&json, "what", list[i].what);
+    json_text(&json, "remedy", list[i].remedy);
+    json_end(&json);
+  }
+  json_end(&json);
+  (void)puts(text); /* errors of the output are main's */
+}
+
+static int doctor(const struct options *options, struct complaint *complaint)
+{
+  struct finding_of list[CHECKS];
+
+  if (options->arg_count > 0)
+    return complaint_set(complaint, EXIT_TROUBLE, "doctor takes no arguments");
+  for (size_t i = 0; i < CHECKS; i++) {
+    found(&list[i], LEVEL_NO, NULL, "not checked");
+    checks[i].check(&list[i]);
+  }
+  if (strcmp(options->format, "json") == 0)
+    print_json(list);
+  else
+    print_table(list);
+  return EXIT_FINE;
+}
+
+const struct command cmd_doctor = {
+    .name = "doctor",
+    .args = "",
+    .help = "Tell what this machine and this user can observe, and what to do about the rest",
+    .manual = "Each line is ok, limited or no, what was found, and the remedy.\n",
+    .options = OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
+    .trouble_code = EXIT_TROUBLE,
+    .run = doctor,
+};

@@ -1,0 +1,208 @@
+/* cmd_show.c - `impasse show`: a relation as rows, the wait-for graph as a drawing, or one question about one actor. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/command.h"
+#include "collector/feeds.h"
+#include "collector/graph_text.h"
+#include "collector/rows.h"
+#include "collector/take.h"
+#include "model/sweep.h"
+#include "store/harmless.h"
+
+/* --- a relation --- */
+
+static int show_relation(const struct options *options, enum relation relation,
+                         struct complaint *complaint)
+{
+  const struct query_show show = {
+      .relation = relation,
+      .where = options->where,
+      .order = options->order,
+      .limit = options->limit == OPTION_UNSET ? -1 : options->limit,
+      .targets = options->targets,
+      .target_count = options->target_count,
+      .history = options->since_ms != OPTION_UNSET || options->until_ms != OPTION_UNSET,
+      .since_ms = options->since_ms,
+      .until_ms = options->until_ms,
+  };
+  struct rows rows;
+  int code = EXIT_TROUBLE;
+
+  if (rows_open(&rows, options, false, complaint) == 0)
+    code = rows_print_show(&rows, options, &show, complaint);
+  rows_close(&rows);
+  return code;
+}
+
+/* --- the graph --- */
+
+static int show_graph(const struct options *options, struct complaint *complaint)
+{
+  bool dot = strcmp(options->format, "dot") == 0;
+  struct rows rows;
+  int code = EXIT_TROUBLE, error;
+
+  if (!dot && strcmp(options->format, "table") != 0)
+    return complaint_set(
+        complaint, EXIT_TROUBLE,
+        "show graph draws (--format table or dot); as rows it is: impasse show waits");
+  if (options->since_ms != OPTION_UNSET || options->until_ms != OPTION_UNSET)
+    return complaint_set(complaint, EXIT_TROUBLE, "show graph is of one instant: use --at");
+  if (rows_open(&rows, options, false, complaint) == 0) {
+    error = dot ? graph_text_print_dot(stdout, rows.snapshot)
+                : graph_text_print(stdout, rows.snapshot,
+                                   options->limit == OPTION_UNSET ? -1 : options->limit);
+    code = error == -ENOMEM ? complaint_set(complaint, EXIT_TROUBLE, "out of memory") : EXIT_FINE;
+  }
+  rows_close(&rows);
+  return code;
+}
+
+/* --- one question --- */
+
+struct asking {
+  const struct options *options;
+  const char *name;
+  enum feed_question question;
+  struct complaint *complaint;
+  bool asked, answered;
+  int code;
+};
+
+static bool is_meant(const struct asking *asking, const struct snapshot *s, uint32_t row)
+{
+  const char *name = snapshot_text(s, RELATION_ACTORS, ACTORS_NAME, row);
+  const char *target = snapshot_text(s, RELATION_ACTORS, ACTORS_TARGET, row);
+  int64_t pid = TARGET_KEY_PID((uint64_t)snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, row));
+  char *end;
+  long long key = strtoll(asking->name, &end, 10);
+
+  if (!options_want_target(asking->options, target, pid))
+    return false;
+  return (name && strcmp(name, asking->name) == 0) ||
+         (*end == '\0' && key == snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, row));
+}
+
+static void on_answer(void *context, int error, const char *text)
+{
+  struct asking *asking = context;
+  char *harmless;
+
+  asking->answered = true;
+  if (error < 0) {
+    asking->code = complaint_set(asking->complaint, EXIT_TROUBLE, "%s: %s", asking->name, text);
+    return;
+  }
+  for (const char *line = text;
+       *line;) { /* each line by itself: their ends are ours, not the target's */
+    size_t length = strcspn(line, "\n");
+
+    harmless = harmless_text(line, length, harmless_locale_is_utf8(), NULL);
+    (void)puts(harmless ? harmless : "?");
+    free(harmless);
+    line += length + (line[length] == '\n');
+  }
+}
+
+static enum take_verdict ask_of(void *context, struct feed *feed, const struct snapshot *s,
+                                uint64_t history_ns)
+{
+  struct asking *asking = context;
+  uint32_t found = 0, match = 0;
+
+  (void)history_ns;
+  if (asking->asked)
+    return asking->answered ? TAKE_DONE : TAKE_MORE;
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ACTORS); row++) {
+    if (is_meant(asking, s, row)) {
+      match = row;
+      found++;
+    }
+  }
+  if (found != 1) {
+    asking->code = complaint_set(
+        asking->complaint, EXIT_TROUBLE,
+        found == 0 ? "no actor is called \"%s\"; see: impasse show actors"
+                   : "several actors are called \"%s\"; add --target, or give its key "
+                     "(column actor)",
+        asking->name);
+    return TAKE_DONE;
+  }
+  asking->asked = true;
+  feed->ops->ask(feed, snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, match),
+                 snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, match), asking->question, on_answer,
+                 asking);
+  return TAKE_MORE;
+}
+
+static int show_answer(const struct options *options, enum feed_question question,
+                       struct complaint *complaint)
+{
+  struct asking asking = {
+      .options = options, .question = question, .complaint = complaint, .code = EXIT_FINE};
+  const struct take take = {.options = options,
+                            .interval_ns = UINT64_C(500000000),
+                            .patience_ns = UINT64_C(15000000000),
+                            .each = ask_of,
+                            .context = &asking};
+  int error;
+
+  if (options->arg_count != 2)
+    return complaint_set(complaint, EXIT_TROUBLE, "show %s wants the name of one actor",
+                         options->args[0]);
+  if (feeds_speak_of_past(options))
+    return complaint_set(complaint, EXIT_TROUBLE,
+                         "show %s: not recorded; it can only be asked of now", options->args[0]);
+  asking.name = options->args[1];
+  error = take_run(&take, complaint);
+  if (error == -ETIME)
+    return complaint_set(complaint, EXIT_TROUBLE, "no answer in time");
+  return error < 0 ? EXIT_TROUBLE : asking.code;
+}
+
+/* --- what to show --- */
+
+static const struct {
+  const char *name;
+  enum feed_question question;
+} questions[] = {{"messages", FEED_MESSAGES}, {"senders", FEED_SENDERS}, {"stack", FEED_STACK}};
+
+static int show(const struct options *options, struct complaint *complaint)
+{
+  const char *what = options->arg_count > 0 ? options->args[0] : "";
+  enum relation relation;
+
+  for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+    if (strcmp(questions[i].name, what) == 0)
+      return show_answer(options, questions[i].question, complaint);
+  if (options->arg_count != 1)
+    return complaint_set(
+        complaint, EXIT_TROUBLE,
+        "show wants one thing to show, for example: impasse show actors --order \"depth DESC\"");
+  if (strcmp(what, "graph") == 0)
+    return show_graph(options, complaint);
+  if (relation_by_name(what, &relation) == 0)
+    return show_relation(options, relation, complaint);
+  return complaint_set(
+      complaint, EXIT_TROUBLE,
+      "there is no \"%s\" to show; there are targets, actors, waits, tables, call_graph, names, "
+      "alerts, gaps, graph, and messages, senders, stack of an ACTOR",
+      what);
+}
+
+const struct command cmd_show = {
+    .name = "show",
+    .args = "RELATION|graph|messages ACTOR|senders ACTOR|stack ACTOR",
+    .help = "Print rows, or the wait-for graph, of now or of the past",
+    .manual = "RELATION is targets, actors, waits, tables, call_graph, names, alerts or gaps;\n"
+              "impasse-sql(5) has their columns. `graph` draws who waits for whom (--format\n"
+              "dot for dot(1)). Without a time: now, from a running `impasse record` where one\n"
+              "answers, else by looking for a second. With --at the state of that instant,\n"
+              "with --since and --until all rows between, from a recording.\n",
+    .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |
+               OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
+    .trouble_code = EXIT_TROUBLE,
+    .run = show,
+};
