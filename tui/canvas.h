@@ -47,6 +47,7 @@ struct cell {
   uint32_t marks[CELL_MARKS]; /* combining marks, 0 = none */
   uint8_t width;              /* 1, 2, or 0: the right half of the cell before it */
   uint8_t style;              /* enum style */
+  uint16_t zero;              /* no padding: rows are compared as bytes */
 };
 
 struct canvas {
