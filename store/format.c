@@ -156,44 +156,43 @@ static int names_row(struct format *f)
 
 /* --- json and ndjson --- */
 
-/* Room for an object of these values in the worst case: six bytes for each of a text. */
-static size_t object_room(const struct format *f, const struct query_value *values)
+/* A text in quotes: six bytes for each of its own in the worst case. */
+static int put_json_text(FILE *out, const char *text, size_t length)
 {
-  size_t room = 16;
+  size_t room = 6 * length + 8;
+  char *quoted = malloc(room);
+  struct json json;
 
-  for (unsigned i = 0; i < f->count; i++)
-    room += 6 * (strlen(f->names[i]) + values[i].length) + FORMAT_NUMBER_BYTES + 8;
-  return room;
+  if (!quoted)
+    return -ENOMEM;
+  json_init(&json, quoted, room);
+  json_text(&json, NULL, text);
+  fputs(quoted, out);
+  free(quoted);
+  return 0;
 }
 
 static int put_object(struct format *f, const struct query_value *values)
 {
-  size_t room = object_room(f, values);
-  char *text = malloc(room);
-  struct json json;
+  int e = 0;
 
-  if (!text)
-    return -ENOMEM;
-  json_init(&json, text, room);
-  json_object(&json, NULL);
-  for (unsigned i = 0; i < f->count; i++) {
-    switch (values[i].type) {
-    case QUERY_INTEGER:
-      json_int(&json, f->names[i], values[i].integer);
-      break;
-    case QUERY_REAL:
-      json_real(&json, f->names[i], values[i].real);
-      break;
-    case QUERY_TEXT:
-    case QUERY_NULL:
-      json_text(&json, f->names[i], values[i].type == QUERY_TEXT ? values[i].text : NULL);
-      break;
+  for (unsigned i = 0; e == 0 && i < f->count; i++) {
+    char number[FORMAT_NUMBER_BYTES];
+
+    fputc(i ? ',' : '{', f->out);
+    e = put_json_text(f->out, f->names[i], strlen(f->names[i]));
+    fputc(':', f->out);
+    if (!is_known(&values[i])) {
+      fputs("null", f->out);
+    } else if (values[i].type == QUERY_TEXT) {
+      e = e ? e : put_json_text(f->out, values[i].text, values[i].length);
+    } else {
+      format_number(&values[i], number);
+      fputs(number, f->out);
     }
   }
-  json_end(&json);
-  fputs(text, f->out);
-  free(text);
-  return 0;
+  fputc('}', f->out);
+  return e;
 }
 
 static int json_begin(struct format *f)

@@ -14,8 +14,6 @@
 #include "store/query_text.h"
 #include "store/shard.h"
 
-#define STEPS_BETWEEN_LOOKS 2000 /* of SQLite's machine: about 0.1 ms */
-
 /* --- what a connection refuses --- */
 
 static int authorize(void *unused, int action, const char *a, const char *b, const char *database,
@@ -55,6 +53,13 @@ static int declare_all(struct sqlite3 *sql)
 
 int query_protect(struct sqlite3 *sql)
 {
+  int result = declare_all(sql);
+
+  return result == SQLITE_OK ? query_restrict(sql) : -ENOMEM;
+}
+
+int query_restrict(struct sqlite3 *sql)
+{
   static const struct {
     int limit, value;
   } limits[] = {
@@ -66,8 +71,7 @@ int query_protect(struct sqlite3 *sql)
 
   for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
     (void)sqlite3_limit(sql, limits[i].limit, limits[i].value); /* returns the former one */
-  if (declare_all(sql) != SQLITE_OK ||
-      sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+  if (sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
       sqlite3_db_config(sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
       sqlite3_set_authorizer(sql, authorize, NULL) != SQLITE_OK)
     return -ENOMEM;
@@ -90,9 +94,14 @@ static int is_over(const struct query_limits *limits)
   return 0;
 }
 
-static int look_at_limits(void *limits)
+/* The limits of the query that runs on this thread: a recording has connections of its own behind the one that is
+ * asked, and those have to end with it. */
+static _Thread_local const struct query_limits *running;
+
+int query_is_over(void *unused)
 {
-  return is_over(limits) != 0;
+  (void)unused;
+  return running && is_over(running) != 0;
 }
 
 /* --- errors --- */
@@ -250,11 +259,12 @@ int query_text_run(struct sqlite3 *sql, const struct query_text *text,
                    struct query_error *error)
 {
   struct query_limits none = {0};
-  struct query_limits *seen = (struct query_limits *)(limits ? limits : &none); /* only read */
+  const struct query_limits *seen = limits ? limits : &none, *outer = running;
   sqlite3_stmt *statement = NULL;
   int result, e;
 
-  sqlite3_progress_handler(sql, STEPS_BETWEEN_LOOKS, look_at_limits, seen);
+  running = seen;
+  sqlite3_progress_handler(sql, QUERY_STEPS_BETWEEN_LOOKS, query_is_over, NULL);
   e = prepare(sql, text, seen, &statement, error);
   if (e)
     goto out;
@@ -266,6 +276,7 @@ int query_text_run(struct sqlite3 *sql, const struct query_text *text,
 out:
   (void)sqlite3_finalize(statement); /* repeats the error of the step */
   sqlite3_progress_handler(sql, 0, NULL, NULL);
+  running = outer;
   return e;
 }
 

@@ -284,7 +284,7 @@ int shard_seal_open(struct sqlite3 *sql)
 int shard_seal(const char *path)
 {
   sqlite3 *sql = NULL;
-  int result = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+  int result = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE, NULL);
   int e = result == SQLITE_OK ? shard_seal_open(sql) : shard_errno(sql, result);
 
   (void)sqlite3_close(sql); /* no statement is open */
@@ -295,7 +295,7 @@ int shard_last_ms(const char *path, int64_t *ret_ms)
 {
   sqlite3 *sql = NULL;
   sqlite3_stmt *statement = NULL;
-  int result = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+  int result = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE, NULL);
   int e;
 
   if (result == SQLITE_OK)

@@ -107,8 +107,8 @@ static inline void world_fill_actor(struct snapshot_builder *b, uint64_t tick, u
   snapshot_builder_texts(b, R, ACTORS_HOST)[row] = snapshot_builder_intern(b, "here");
   if (a != 6)
     snapshot_builder_texts(b, R, ACTORS_NAME)[row] = snapshot_builder_text(b, name);
-  snapshot_builder_enums(b, R, ACTORS_KIND)[row] = a == 6 ? ENUM_UNKNOWN : a % 8;
-  snapshot_builder_enums(b, R, ACTORS_STATE)[row] = busy ? tick % 3 : ACTOR_RECEIVE;
+  snapshot_builder_enums(b, R, ACTORS_KIND)[row] = (uint8_t)(a == 6 ? ENUM_UNKNOWN : a % 8);
+  snapshot_builder_enums(b, R, ACTORS_STATE)[row] = (uint8_t)(busy ? tick % 3 : ACTOR_RECEIVE);
   snapshot_builder_texts(b, R, ACTORS_FUNCTION)[row] =
       snapshot_builder_intern(b, functions[busy ? tick % 3 : 0]);
   snapshot_builder_ints(b, R, ACTORS_DEPTH)[row] = a == 8 ? VALUE_UNKNOWN : world_depth(tick, t, a);

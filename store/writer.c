@@ -313,8 +313,7 @@ static int prepare_all(struct writer *w)
 
 static int sql_open(struct writer *w)
 {
-  int result = sqlite3_open_v2(
-      w->path, &w->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, NULL);
+  int result = sqlite3_open_v2(w->path, &w->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
   int persist = 1;
 
   if (result == SQLITE_OK)
