@@ -635,21 +635,21 @@ uint8_t *snapshot_builder_enums(struct snapshot_builder *b, enum relation relati
   return column_of(&b->view, relation, column, COLUMN_ENUM);
 }
 
-uint32_t snapshot_builder_text(struct snapshot_builder *b, const char *text)
+uint32_t snapshot_builder_pool(struct snapshot_builder *b, const char *strings, size_t bytes)
 {
-  size_t bytes;
-  char *place;
+  char *place = bytes <= UINT32_MAX - b->text.used ? arena_take(&b->text, bytes) : NULL;
 
-  if (!text)
-    return 0;
-  bytes = strlen(text) + 1;
-  place = b->text.used + bytes <= UINT32_MAX ? arena_take(&b->text, bytes) : NULL;
   if (!place) {
     b->out_of_memory = true;
     return 0;
   }
-  memcpy(place, text, bytes);
+  memcpy(place, strings, bytes);
   return (uint32_t)(place - b->text.base);
+}
+
+uint32_t snapshot_builder_text(struct snapshot_builder *b, const char *text)
+{
+  return text ? snapshot_builder_pool(b, text, strlen(text) + 1) : 0;
 }
 
 /* The slot of the hash where `text` is or belongs. There is always an empty one. */

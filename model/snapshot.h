@@ -128,6 +128,10 @@ uint8_t *snapshot_builder_enums(struct snapshot_builder *builder, enum relation 
 uint32_t snapshot_builder_text(struct snapshot_builder *builder, const char *text);
 uint32_t snapshot_builder_intern(struct snapshot_builder *builder, const char *text);
 
+/* Copies a whole pool of NUL-terminated strings; a string at offset n > 0 of it has the reference
+ * returned + n. 0 without memory. */
+uint32_t snapshot_builder_pool(struct snapshot_builder *builder, const char *strings, size_t bytes);
+
 /* The snapshot as far as it is built, for the detectors that run before it is finished. It lives as
  * long as the builder, shows the relations that have been made so far (others have no rows), and
  * must not be referenced. */

@@ -303,7 +303,7 @@ static bool table_ok(const struct sweep *sweep, size_t i)
 
 int sweep_check(const struct sweep *sweep)
 {
-  size_t waiter = 0;
+  size_t waiter = 0, holders = 0;
 
   if (!target_ok(sweep))
     return -EINVAL;
@@ -312,6 +312,9 @@ int sweep_check(const struct sweep *sweep)
       return -EINVAL;
   for (size_t i = 0; i < sweep->wait_count; i++) {
     if (!wait_ok(sweep, i))
+      return -EINVAL;
+    holders += sweep->waits[i].holder_count;
+    if (holders > sweep->holder_count)
       return -EINVAL;
     while (waiter < sweep->actor_count && sweep->actors[waiter].key < sweep->waits[i].waiter)
       waiter++;

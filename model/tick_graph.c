@@ -1,0 +1,570 @@
+/*
+ * tick_graph.c - see tick_graph.h. In order of rows throughout, so that nodes, groups and edges come out sorted:
+ *
+ *    number_rows -> find_waiting (who waits, and the rows of all holders) -> find_joints (actor + thread)
+ *                -> number_nodes -> fill_groups -> waitgraph_reduce -> certainty_judge
+ */
+#include "model/tick_graph.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A row with waits that block it. */
+struct waiting {
+  uint32_t row;
+  uint32_t feed;       /* in build.feeds */
+  uint32_t index;      /* of the row in the feed */
+  uint32_t wait_first; /* its waits, of which some block */
+  uint32_t wait_count;
+  uint8_t rank; /* those of this rank do */
+};
+
+/* A thread and the actor that it runs: the thread's row is the same node. */
+struct joint {
+  uint32_t actor_row, thread_row;
+};
+
+struct build {
+  struct tick_graph *out;
+  const struct tick_memory *memory;
+  struct tick_feed **feeds;           /* of all targets, in the order of the rows */
+  const struct tick_target **targets; /* of each feed */
+  size_t feed_count;
+  size_t wait_count, holder_count;
+  struct waiting *waiting;
+  uint32_t waiting_count;
+  struct joint *joints;
+  size_t joint_count, joint_room;
+  uint32_t *waiting_of_node;
+  struct waitgraph_group *groups;
+  uint32_t *holders;
+};
+
+static bool may_be_blocked(const struct sweep_actor *actor)
+{
+  return actor->state == ACTOR_BLOCKED || actor->state == ACTOR_SUSPENDED;
+}
+
+/* A queued actor is runnable and a pool does not run: their waits, made by tick_memory, count as they are. */
+static bool can_count(const struct sweep_actor *waiter, const struct sweep_wait *wait)
+{
+  return tick_wait_is_of_pool(wait) || may_be_blocked(waiter);
+}
+
+bool tick_graph_counts(const struct sweep *sweep, const struct sweep_actor *waiter,
+                       const struct sweep_wait *wait)
+{
+  const struct sweep_wait *first = wait, *last = sweep->waits + sweep->wait_count;
+
+  if (!can_count(waiter, wait))
+    return false;
+  while (first > sweep->waits && first[-1].waiter == wait->waiter)
+    first--;
+  for (; first < last && first->waiter == wait->waiter; first++)
+    if (first->rank > wait->rank && can_count(waiter, first))
+      return false;
+  return true;
+}
+
+static int list_feeds(struct build *b)
+{
+  size_t room = 0;
+
+  for (size_t t = 0; t < b->memory->target_count; t++)
+    room += b->memory->targets[t]->feed_count;
+  b->feeds = malloc((room + 1) * sizeof(struct tick_feed *));
+  b->targets = malloc((room + 1) * sizeof(struct tick_target *));
+  if (!b->feeds || !b->targets)
+    return -ENOMEM;
+  for (size_t t = 0; t < b->memory->target_count; t++) {
+    const struct tick_target *target = b->memory->targets[t];
+
+    for (size_t f = 0; f < target->feed_count; f++) {
+      struct tick_feed *feed = target->feeds[f];
+
+      feed->row_first = b->out->row_count;
+      if (!feed->sweep)
+        continue;
+      b->targets[b->feed_count] = target;
+      b->feeds[b->feed_count++] = feed;
+      if (feed->sweep->actor_count > UINT32_MAX - 2 - b->out->row_count)
+        return -ENOMEM;
+      b->out->row_count += (uint32_t)feed->sweep->actor_count;
+      b->wait_count += feed->sweep->wait_count;
+      b->holder_count += feed->sweep->holder_count;
+    }
+  }
+  return b->holder_count < UINT32_MAX && b->wait_count < UINT32_MAX ? 0 : -ENOMEM;
+}
+
+/* --- holders --- */
+
+static struct tick_feed *feed_of_actor(const struct tick_target *target, uint64_t actor)
+{
+  for (size_t i = 0; i < target->feed_count; i++)
+    if (target->feeds[i]->source == actor >> 56)
+      return target->feeds[i];
+  return NULL;
+}
+
+static int64_t target_uid(const struct tick_target *target)
+{
+  for (size_t i = 0; i < target->feed_count; i++) {
+    const struct sweep *facts = tick_feed_facts(target->feeds[i]);
+
+    if (facts && facts->target.uid != VALUE_UNKNOWN)
+      return facts->target.uid;
+  }
+  return VALUE_UNKNOWN;
+}
+
+/* A process is believed when it speaks of another one only if both are of one user. */
+static bool may_speak_of(const struct tick_target *speaker, const struct tick_target *other)
+{
+  int64_t uid = target_uid(speaker);
+
+  return speaker == other || (uid != VALUE_UNKNOWN && uid == target_uid(other));
+}
+
+/* The holder's row, or TICK_NO_ROW. */
+static uint32_t find_holder(const struct build *b, const struct tick_target *own,
+                            const struct sweep_holder *holder, uint32_t *hint)
+{
+  const struct tick_target *target = own;
+  const struct tick_feed *feed;
+  size_t index;
+
+  if (holder->target != own->key)
+    target = tick_memory_target(b->memory, holder->target);
+  if (!target || !may_speak_of(own, target))
+    return TICK_NO_ROW;
+  feed = feed_of_actor(target, holder->actor);
+  index = feed ? tick_feed_find(feed, holder->actor, *hint) : SIZE_MAX;
+  if (index == SIZE_MAX)
+    return TICK_NO_ROW;
+  *hint = (uint32_t)index;
+  return feed->row_first + (uint32_t)index;
+}
+
+static void resolve_holders(struct build *b, size_t f)
+{
+  struct tick_feed *feed = b->feeds[f];
+  const struct sweep *sweep = feed->sweep;
+  uint32_t *rows = b->out->holder_rows + b->out->holder_first[f], hint = 0;
+
+  for (size_t i = 0; i < sweep->wait_count; i++) {
+    const struct sweep_wait *wait = &sweep->waits[i];
+
+    if (feed->waits[i].hint)
+      hint = feed->waits[i].hint;
+    for (uint32_t h = 0; h < wait->holder_count; h++) {
+      uint32_t at = wait->holder_first + h;
+
+      rows[at] = find_holder(b, b->targets[f], &sweep->holders[at], &hint);
+      if (h == 0)
+        feed->waits[i].hint = hint;
+    }
+  }
+}
+
+/* --- who waits --- */
+
+#define MARKED 0u /* in node_of_row: will be a node */
+
+static void mark_waits(struct build *b, size_t f, const struct waiting *waiting)
+{
+  const struct sweep *sweep = b->feeds[f]->sweep;
+  const uint32_t *holder_rows = b->out->holder_rows + b->out->holder_first[f];
+
+  b->out->node_of_row[waiting->row] = MARKED;
+  for (uint32_t i = waiting->wait_first; i < waiting->wait_first + waiting->wait_count; i++) {
+    const struct sweep_wait *wait = &sweep->waits[i];
+
+    if (wait->rank != waiting->rank)
+      continue;
+    for (uint32_t h = 0; h < wait->holder_count; h++)
+      if (holder_rows[wait->holder_first + h] != TICK_NO_ROW)
+        b->out->node_of_row[holder_rows[wait->holder_first + h]] = MARKED;
+  }
+}
+
+static void find_waiting(struct build *b, size_t f)
+{
+  const struct tick_feed *feed = b->feeds[f];
+  const struct sweep *sweep = feed->sweep;
+  size_t index = 0;
+
+  for (size_t i = 0, end; i < sweep->wait_count; i = end) {
+    struct waiting *waiting = &b->waiting[b->waiting_count];
+    const struct sweep_actor *waiter;
+    bool counts = false;
+
+    index = tick_feed_find(feed, sweep->waits[i].waiter, index);
+    waiter = &sweep->actors[index]; /* sweep_check: it is there */
+    *waiting = (struct waiting){.row = feed->row_first + (uint32_t)index,
+                                .feed = (uint32_t)f,
+                                .index = (uint32_t)index,
+                                .wait_first = (uint32_t)i};
+    for (end = i; end < sweep->wait_count && sweep->waits[end].waiter == waiter->key; end++) {
+      if (!can_count(waiter, &sweep->waits[end]))
+        continue;
+      counts = true;
+      if (sweep->waits[end].rank > waiting->rank)
+        waiting->rank = sweep->waits[end].rank;
+    }
+    waiting->wait_count = (uint32_t)(end - i);
+    if (counts) {
+      mark_waits(b, f, waiting);
+      b->waiting_count++;
+    }
+  }
+}
+
+/* --- an actor and the thread that runs it --- */
+
+struct runs {
+  uint32_t tid, row;
+  bool thread;
+};
+
+static int compare_runs(const void *a, const void *b)
+{
+  const struct runs *x = a, *y = b;
+
+  if (x->tid != y->tid)
+    return x->tid < y->tid ? -1 : 1;
+  if (x->thread != y->thread)
+    return x->thread ? -1 : 1;
+  return (x->row > y->row) - (x->row < y->row);
+}
+
+static size_t count_runs(const struct tick_target *target, bool thread)
+{
+  size_t count = 0;
+
+  for (size_t f = 0; f < target->feed_count; f++) {
+    const struct sweep *sweep = target->feeds[f]->sweep;
+
+    for (size_t i = 0; sweep && i < sweep->actor_count; i++)
+      count += sweep->actors[i].tid && (sweep->actors[i].kind == ACTOR_KIND_THREAD) == thread;
+  }
+  return count;
+}
+
+static size_t list_runs(const struct tick_target *target, struct runs *runs)
+{
+  size_t count = 0;
+
+  for (size_t f = 0; f < target->feed_count; f++) {
+    const struct tick_feed *feed = target->feeds[f];
+
+    for (size_t i = 0; feed->sweep && i < feed->sweep->actor_count; i++) {
+      const struct sweep_actor *actor = &feed->sweep->actors[i];
+
+      if (actor->tid)
+        runs[count++] = (struct runs){actor->tid, feed->row_first + (uint32_t)i,
+                                      actor->kind == ACTOR_KIND_THREAD};
+    }
+  }
+  qsort(runs, count, sizeof(*runs), compare_runs);
+  return count;
+}
+
+/* One thread with one actor is a joint. Of several actors on one thread nobody can tell which of them it is. */
+static void take_joints(struct build *b, const struct runs *runs, size_t count)
+{
+  for (size_t i = 0, end; i < count; i = end) {
+    for (end = i + 1; end < count && runs[end].tid == runs[i].tid;)
+      end++;
+    if (end - i == 2 && runs[i].thread && !runs[i + 1].thread)
+      b->joints[b->joint_count++] = (struct joint){runs[i + 1].row, runs[i].row};
+  }
+}
+
+static int find_joints(struct build *b, const struct tick_target *target)
+{
+  size_t threads, actors, room;
+  struct runs *runs;
+
+  if (target->feed_count < 2)
+    return 0;
+  threads = count_runs(target, true);
+  actors = threads ? count_runs(target, false) : 0;
+  if (actors == 0)
+    return 0;
+  runs = malloc((threads + actors) * sizeof(*runs));
+  if (!runs)
+    return -ENOMEM;
+  room = b->joint_count + (threads < actors ? threads : actors);
+  if (room > b->joint_room) {
+    struct joint *bigger = reallocarray(b->joints, room, sizeof(*bigger));
+
+    if (!bigger) {
+      free(runs);
+      return -ENOMEM;
+    }
+    b->joints = bigger;
+    b->joint_room = room;
+  }
+  take_joints(b, runs, list_runs(target, runs));
+  free(runs);
+  return 0;
+}
+
+/* --- nodes and groups --- */
+
+static int number_nodes(struct build *b)
+{
+  uint32_t *node_of_row = b->out->node_of_row, count = 0;
+
+  for (size_t i = 0; i < b->joint_count; i++) {
+    struct joint joint = b->joints[i];
+
+    if (node_of_row[joint.thread_row] == MARKED)
+      node_of_row[joint.actor_row] = MARKED;
+    node_of_row[joint.thread_row] = TICK_NO_NODE;
+  }
+  for (uint32_t row = 0; row < b->out->row_count; row++)
+    if (node_of_row[row] == MARKED)
+      node_of_row[row] = count++;
+  for (size_t i = 0; i < b->joint_count; i++)
+    node_of_row[b->joints[i].thread_row] = node_of_row[b->joints[i].actor_row];
+  b->out->graph.node_count = count;
+  b->out->row_of_node = malloc((count + 1ul) * sizeof(uint32_t));
+  b->out->rows = malloc((count + 1ul) * sizeof(struct tick_row));
+  b->out->certainty = malloc(count + 1ul);
+  b->waiting_of_node = malloc((count + 1ul) * sizeof(uint32_t));
+  if (!b->out->row_of_node || !b->out->rows || !b->out->certainty || !b->waiting_of_node)
+    return -ENOMEM;
+  memset(b->waiting_of_node, 0xff, count * sizeof(uint32_t));
+  return 0;
+}
+
+static bool is_thread(const struct build *b, const struct waiting *waiting)
+{
+  return b->feeds[waiting->feed]->sweep->actors[waiting->index].kind == ACTOR_KIND_THREAD;
+}
+
+/* Of a joined pair the actor's own waits count where it has some. */
+static void choose_waits(struct build *b)
+{
+  for (uint32_t i = 0; i < b->waiting_count; i++) {
+    uint32_t *chosen = &b->waiting_of_node[b->out->node_of_row[b->waiting[i].row]];
+
+    if (*chosen == UINT32_MAX || is_thread(b, &b->waiting[*chosen]))
+      *chosen = i;
+  }
+}
+
+/* The row that stands for a node: the one whose waits count, else its first. */
+static void locate_nodes(struct build *b)
+{
+  uint32_t *row_of_node = b->out->row_of_node;
+
+  memset(row_of_node, 0xff, b->out->graph.node_count * sizeof(*row_of_node));
+  for (size_t f = 0; f < b->feed_count; f++) {
+    const struct tick_feed *feed = b->feeds[f];
+
+    for (uint32_t i = 0; i < feed->sweep->actor_count; i++) {
+      uint32_t row = feed->row_first + i, node = b->out->node_of_row[row], waiting;
+
+      if (node == TICK_NO_NODE)
+        continue;
+      waiting = b->waiting_of_node[node];
+      if (waiting == UINT32_MAX ? row_of_node[node] != TICK_NO_ROW : b->waiting[waiting].row != row)
+        continue;
+      row_of_node[node] = row;
+      b->out->rows[node] = (struct tick_row){b->targets[f], b->feeds[f], i};
+    }
+  }
+}
+
+/* Unread holders are free: `any` of them ends an any-wait, and an all-wait does not wait for them. */
+static void fill_group(struct build *b, uint32_t node, const struct waiting *waiting, uint32_t i,
+                       uint32_t *edges)
+{
+  const struct tick_feed *feed = b->feeds[waiting->feed];
+  const struct sweep_wait *wait = &feed->sweep->waits[i];
+  const uint32_t *rows = b->out->holder_rows + b->out->holder_first[waiting->feed];
+  struct waitgraph_group *group = &b->groups[b->out->graph.group_count];
+
+  *group = (struct waitgraph_group){
+      .node = node,
+      .holder_first = *edges,
+      .needs = wait->needs,
+      .open = wait->open,
+      .timed = wait->timeout != TIMEOUT_NONE,
+  };
+  for (uint32_t h = 0; h < wait->holder_count; h++) {
+    uint32_t row = rows[wait->holder_first + h];
+
+    if (row == TICK_NO_ROW)
+      group->open = true;
+    else
+      b->holders[(*edges)++] = b->out->node_of_row[row];
+  }
+  group->holder_count = *edges - group->holder_first;
+  b->out->group_wait[b->out->graph.group_count] = i;
+  b->out->spans[b->out->graph.group_count++] = (struct certainty_span){
+      feed->waits[i].end_first_ns, feed->waits[i].begin_last_ns, wait->exclusive};
+}
+
+static int fill_groups(struct build *b)
+{
+  struct waitgraph *graph = &b->out->graph;
+  uint32_t edges = 0;
+
+  b->groups = malloc((b->wait_count + 1) * sizeof(*b->groups));
+  b->holders = malloc((b->holder_count + 1) * sizeof(*b->holders));
+  b->out->spans = malloc((b->wait_count + 1) * sizeof(*b->out->spans));
+  b->out->group_wait = malloc((b->wait_count + 1) * sizeof(uint32_t));
+  b->out->group_first = malloc((graph->node_count + 1ul) * sizeof(uint32_t));
+  if (!b->groups || !b->holders || !b->out->spans || !b->out->group_wait || !b->out->group_first)
+    return -ENOMEM;
+  for (uint32_t node = 0; node < graph->node_count; node++) {
+    const struct waiting *waiting;
+
+    b->out->group_first[node] = graph->group_count;
+    if (b->waiting_of_node[node] == UINT32_MAX)
+      continue;
+    waiting = &b->waiting[b->waiting_of_node[node]];
+    for (uint32_t i = 0; i < waiting->wait_count; i++)
+      if (b->feeds[waiting->feed]->sweep->waits[waiting->wait_first + i].rank == waiting->rank)
+        fill_group(b, node, waiting, waiting->wait_first + i, &edges);
+  }
+  b->out->group_first[graph->node_count] = graph->group_count;
+  graph->groups = b->groups;
+  graph->holders = b->holders;
+  return 0;
+}
+
+/* --- fingerprint --- */
+
+static uint64_t mix(uint64_t x)
+{
+  x ^= x >> 31; /* splitmix64's finalizer */
+  x *= 0x7fb5d329728ea185ull;
+  x ^= x >> 27;
+  x *= 0x81dadef4bc2dd44dull;
+  return x ^ x >> 33;
+}
+
+static uint64_t member_print(const struct tick_graph *g, uint32_t node)
+{
+  const struct tick_row *row = &g->rows[node];
+
+  return mix(row->target->key + mix(row->feed->sweep->actors[row->index].key));
+}
+
+static uint64_t fingerprint(const struct tick_graph *g)
+{
+  uint64_t sum = 0;
+
+  for (uint32_t c = 0; c < g->graph.core_count; c++) {
+    const struct waitgraph_core *core = &g->graph.cores[c];
+    const uint32_t *members = g->graph.members + core->member_first;
+    uint64_t print = 0;
+
+    for (uint32_t i = 0; i < core->member_count; i++)
+      print += member_print(g, members[i]);
+    sum += mix(print + 4 * core->timed + g->certainty[members[0]]);
+  }
+  for (uint32_t i = 0; i < g->graph.order_count; i++)
+    if (g->graph.verdict[g->graph.order[i]] == VERDICT_STUCK)
+      sum += mix(member_print(g, g->graph.order[i]) + 8 + g->certainty[g->graph.order[i]]);
+  return sum;
+}
+
+/* --- all of it --- */
+
+static int allocate_rows(struct build *b)
+{
+  struct tick_graph *out = b->out;
+  uint32_t first = 0;
+
+  out->node_of_row = malloc((out->row_count + 1ul) * sizeof(uint32_t));
+  out->holder_rows = malloc((b->holder_count + 1) * sizeof(uint32_t));
+  out->holder_first = malloc((b->feed_count + 1) * sizeof(uint32_t));
+  b->waiting = malloc((b->wait_count + 1) * sizeof(*b->waiting));
+  if (!out->node_of_row || !out->holder_rows || !out->holder_first || !b->waiting)
+    return -ENOMEM;
+  memset(out->node_of_row, 0xff, out->row_count * sizeof(uint32_t));
+  for (size_t f = 0; f < b->feed_count; f++) {
+    out->holder_first[f] = first;
+    first += (uint32_t)b->feeds[f]->sweep->holder_count;
+  }
+  return 0;
+}
+
+static int build(struct build *b)
+{
+  int e = list_feeds(b);
+
+  if (e)
+    return e;
+  e = allocate_rows(b);
+  if (e)
+    return e;
+  for (size_t f = 0; f < b->feed_count; f++) {
+    resolve_holders(b, f);
+    find_waiting(b, f);
+  }
+  for (size_t t = 0; t < b->memory->target_count; t++) {
+    e = find_joints(b, b->memory->targets[t]);
+    if (e)
+      return e;
+  }
+  e = number_nodes(b);
+  if (e)
+    return e;
+  choose_waits(b);
+  locate_nodes(b);
+  e = fill_groups(b);
+  if (e)
+    return e;
+  e = waitgraph_reduce(&b->out->graph);
+  if (e)
+    return e;
+  e = certainty_judge(&b->out->graph, b->out->group_first, b->out->spans, b->out->certainty);
+  if (e)
+    return e;
+  b->out->fingerprint = fingerprint(b->out);
+  return 0;
+}
+
+int tick_graph_build(struct tick_graph *graph, const struct tick_memory *memory)
+{
+  struct build b = {.out = graph, .memory = memory};
+  int e;
+
+  *graph = (struct tick_graph){0};
+  e = build(&b);
+  free(b.feeds);
+  free(b.targets);
+  free(b.waiting);
+  free(b.joints);
+  free(b.waiting_of_node);
+  if (!graph->graph.groups) { /* else tick_graph_done frees them */
+    free(b.groups);
+    free(b.holders);
+  }
+  return e;
+}
+
+void tick_graph_done(struct tick_graph *graph)
+{
+  free(graph->node_of_row);
+  free(graph->row_of_node);
+  free(graph->rows);
+  free(graph->holder_rows);
+  free(graph->holder_first);
+  free(graph->group_first);
+  free(graph->group_wait);
+  free(graph->spans);
+  free(graph->certainty);
+  free((void *)graph->graph.groups);
+  free((void *)graph->graph.holders);
+  waitgraph_done(&graph->graph);
+  *graph = (struct tick_graph){0};
+}

@@ -1,0 +1,909 @@
+/*
+ * tick_memory.c - see tick_memory.h. Old and new rows are sorted by the same keys, so they are merged side by side,
+ * without hashing; everything new is built beside the old and swapped in last, so that a failure changes nothing.
+ */
+#include "model/tick_memory.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGET_KEEP_NS (60ull * 1000000000)
+#define POOL_WAIT_ID 0x706f6f6c77616974ull /* wait_id.hi of waits made here */
+#define TEXT_MAX                                                                                   \
+  (64u << 20) /* wait rounds add words to a sweep's text only up to here; later ones are unknown */
+
+/* --- targets and feeds --- */
+
+static void feed_free(struct tick_feed *feed)
+{
+  if (!feed)
+    return;
+  sweep_free(feed->sweep);
+  sweep_free(feed->failure);
+  free(feed->actors);
+  free(feed->waits);
+  free(feed->tables);
+  free(feed);
+}
+
+static void target_free(struct tick_target *target)
+{
+  for (size_t i = 0; i < target->feed_count; i++)
+    feed_free(target->feeds[i]);
+  free(target->feeds);
+  free(target);
+}
+
+void tick_memory_done(struct tick_memory *memory)
+{
+  for (size_t i = 0; i < memory->target_count; i++)
+    target_free(memory->targets[i]);
+  free(memory->targets);
+  *memory = (struct tick_memory){0};
+}
+
+static size_t target_place(const struct tick_memory *memory, uint64_t key)
+{
+  size_t low = 0, high = memory->target_count;
+
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+
+    if (memory->targets[middle]->key < key)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+struct tick_target *tick_memory_target(const struct tick_memory *memory, uint64_t key)
+{
+  size_t i = target_place(memory, key);
+
+  return i < memory->target_count && memory->targets[i]->key == key ? memory->targets[i] : NULL;
+}
+
+static struct tick_target *target_add(struct tick_memory *memory, uint64_t key)
+{
+  size_t i = target_place(memory, key);
+  struct tick_target *target;
+
+  if (memory->target_count == memory->target_room) {
+    size_t room = memory->target_room ? 2 * memory->target_room : 8;
+    struct tick_target **bigger = reallocarray(memory->targets, room, sizeof(struct tick_target *));
+
+    if (!bigger)
+      return NULL;
+    memory->targets = bigger;
+    memory->target_room = room;
+  }
+  target = calloc(1, sizeof(*target));
+  if (!target)
+    return NULL;
+  target->key = key;
+  memmove(memory->targets + i + 1, memory->targets + i,
+          (memory->target_count - i) * sizeof(struct tick_target *));
+  memory->targets[i] = target;
+  memory->target_count++;
+  return target;
+}
+
+static struct tick_feed *feed_get(struct tick_target *target, uint8_t source)
+{
+  struct tick_feed **bigger, *feed;
+  size_t i = 0;
+
+  while (i < target->feed_count && target->feeds[i]->source < source)
+    i++;
+  if (i < target->feed_count && target->feeds[i]->source == source)
+    return target->feeds[i];
+  bigger = reallocarray(target->feeds, target->feed_count + 1, sizeof(struct tick_feed *));
+  if (!bigger)
+    return NULL;
+  target->feeds = bigger;
+  feed = calloc(1, sizeof(*feed));
+  if (!feed)
+    return NULL;
+  feed->source = source;
+  feed->born_per_s = feed->died_per_s = NAN;
+  feed->cpu_permille = VALUE_UNKNOWN;
+  memmove(bigger + i + 1, bigger + i, (target->feed_count - i) * sizeof(struct tick_feed *));
+  bigger[i] = feed;
+  target->feed_count++;
+  return feed;
+}
+
+static void target_remove(struct tick_memory *memory, size_t i)
+{
+  target_free(memory->targets[i]);
+  memory->target_count--;
+  memmove(memory->targets + i, memory->targets + i + 1,
+          (memory->target_count - i) * sizeof(struct tick_target *));
+}
+
+void tick_memory_forget(struct tick_memory *memory, uint64_t key)
+{
+  size_t i = target_place(memory, key);
+
+  if (i < memory->target_count && memory->targets[i]->key == key)
+    target_remove(memory, i);
+}
+
+void tick_memory_expire(struct tick_memory *memory, uint64_t now_ns,
+                        void (*forgotten)(void *context, uint64_t key), void *context)
+{
+  for (size_t i = memory->target_count; i-- > 0;) {
+    const struct tick_target *target = memory->targets[i];
+
+    if (target->gone_since_ns && now_ns >= target->gone_since_ns + TARGET_KEEP_NS) {
+      forgotten(context, target->key);
+      target_remove(memory, i);
+    }
+  }
+}
+
+const struct sweep *tick_feed_facts(const struct tick_feed *feed)
+{
+  return feed->failure ? feed->failure : feed->sweep;
+}
+
+size_t tick_feed_find(const struct tick_feed *feed, uint64_t actor, size_t hint)
+{
+  const struct sweep_actor *rows;
+  size_t low = 0, high, step = 1;
+
+  if (!feed->sweep || feed->sweep->actor_count == 0)
+    return SIZE_MAX;
+  rows = feed->sweep->actors;
+  high = feed->sweep->actor_count;
+  /* Keys near each other stand near each other: widen from the hint before halving. */
+  if (hint < high) {
+    if (rows[hint].key == actor)
+      return hint;
+    if (rows[hint].key < actor) {
+      for (low = hint + 1; low + step < high && rows[low + step].key < actor; step *= 2)
+        low += step;
+      high = low + step < high ? low + step + 1 : high;
+    } else {
+      for (high = hint; high > step && rows[high - step].key > actor; step *= 2)
+        high -= step;
+      low = high > step ? high - step : 0;
+    }
+  }
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+
+    if (rows[middle].key < actor)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < feed->sweep->actor_count && rows[low].key == actor ? low : SIZE_MAX;
+}
+
+bool tick_wait_is_of_pool(const struct sweep_wait *wait)
+{
+  return wait->id.hi == POOL_WAIT_ID && wait->via == VIA_POOL;
+}
+
+/* --- waits: the list of a feed, built new by every read --- */
+
+struct wait_list {
+  struct sweep_wait *waits;
+  struct sweep_holder *holders;
+  struct wait_memory *memory;
+  size_t count, holder_count;
+};
+
+static void wait_list_done(struct wait_list *list)
+{
+  free(list->waits);
+  free(list->holders);
+  free(list->memory);
+}
+
+/* On failure wait_list_done is still due. */
+static int wait_list_init(struct wait_list *list, size_t waits, size_t holders)
+{
+  list->waits = malloc((waits + 1) * sizeof(*list->waits));
+  list->holders = malloc((holders + 1) * sizeof(*list->holders));
+  list->memory = malloc((waits + 1) * sizeof(*list->memory));
+  return list->waits && list->holders && list->memory ? 0 : -ENOMEM;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+  const struct sweep_holder *x = a, *y = b;
+
+  if (x->target != y->target)
+    return x->target < y->target ? -1 : 1;
+  return (x->actor > y->actor) - (x->actor < y->actor);
+}
+
+/* Writes the target into each holder, orders them and drops doubles: equal sets are then equal arrays. */
+static uint32_t normalise_holders(struct sweep_holder *holders, uint32_t count, uint64_t target)
+{
+  uint32_t kept = 0;
+
+  for (uint32_t i = 0; i < count; i++)
+    if (holders[i].target == 0)
+      holders[i].target = target;
+  if (count < 2)
+    return count;
+  qsort(holders, count, sizeof(*holders), compare_holders);
+  for (uint32_t i = 0; i < count; i++)
+    if (i == 0 || compare_holders(&holders[i], &holders[i - 1]) != 0)
+      holders[kept++] = holders[i];
+  return kept;
+}
+
+/* Appends a wait of `from`; its memory starts as that of a read between the two instants. */
+static struct sweep_wait *wait_list_add(struct wait_list *list, const struct sweep_wait *wait,
+                                        const struct sweep_holder *holders, uint64_t begin_ns,
+                                        uint64_t end_ns)
+{
+  struct sweep_wait *copy = &list->waits[list->count];
+
+  *copy = *wait;
+  copy->holder_first = (uint32_t)list->holder_count;
+  /* the holders may be in their place already, see add_pool_wait */
+  memmove(list->holders + list->holder_count, holders, wait->holder_count * sizeof(*holders));
+  list->holder_count += wait->holder_count;
+  list->memory[list->count++] = (struct wait_memory){
+      .end_first_ns = end_ns,
+      .begin_last_ns = begin_ns,
+      .since_ns = wait->since_ns ? wait->since_ns : end_ns,
+  };
+  return copy;
+}
+
+static int compare_waits(const struct sweep_wait *a, const struct sweep_wait *b)
+{
+  if (a->waiter != b->waiter)
+    return a->waiter < b->waiter ? -1 : 1;
+  if (a->id.hi != b->id.hi)
+    return a->id.hi < b->id.hi ? -1 : 1;
+  return (a->id.lo > b->id.lo) - (a->id.lo < b->id.lo);
+}
+
+/* What an earlier read of the same wait is worth to the new one. */
+static void inherit_wait(const struct sweep_wait *was, const struct sweep_holder *was_holders,
+                         const struct wait_memory *old, const struct sweep_wait *is,
+                         const struct sweep_holder *is_holders, struct wait_memory *memory)
+{
+  if (was->run_count != is->run_count)
+    return;
+  memory->edge = old->edge;
+  memory->hint = old->hint;
+  memory->counted = old->counted;
+  if (is->since_ns == 0)
+    memory->since_ns = old->since_ns;
+  if (was->holder_count != is->holder_count || was->needs != is->needs || was->open != is->open ||
+      memcmp(was_holders + was->holder_first, is_holders + is->holder_first,
+             is->holder_count * sizeof(*is_holders)) != 0) {
+    memory->counted = false; /* a wait that was handed on is an episode of another edge */
+    return;
+  }
+  memory->end_first_ns = old->end_first_ns;
+  if (memory->begin_last_ns < old->begin_last_ns)
+    memory->begin_last_ns = old->begin_last_ns;
+}
+
+static void inherit_waits(const struct tick_feed *feed, struct wait_list *list)
+{
+  size_t j = 0, old_count = feed->sweep ? feed->sweep->wait_count : 0;
+
+  for (size_t i = 0; i < list->count && j < old_count; i++) {
+    const struct sweep_wait *old = feed->sweep->waits;
+
+    while (j < old_count && compare_waits(&old[j], &list->waits[i]) < 0)
+      j++;
+    if (j < old_count && compare_waits(&old[j], &list->waits[i]) == 0)
+      inherit_wait(&old[j], feed->sweep->holders, &feed->waits[j], &list->waits[i], list->holders,
+                   &list->memory[i]);
+  }
+}
+
+/* --- pools --- */
+
+struct occupant {
+  uint64_t pool, actor;
+  uint64_t read_begin_ns, read_end_ns;
+};
+
+/* The pools of a feed and who has their threads. */
+struct pools {
+  struct occupant *occupants; /* by (pool, actor) */
+  size_t count;
+  bool any;
+};
+
+static int compare_occupants(const void *a, const void *b)
+{
+  const struct occupant *x = a, *y = b;
+
+  if (x->pool != y->pool)
+    return x->pool < y->pool ? -1 : 1;
+  return (x->actor > y->actor) - (x->actor < y->actor);
+}
+
+static bool is_queued(const struct sweep_actor *actor)
+{
+  return actor->pool && actor->tid == 0 && actor->state == ACTOR_RUNNABLE;
+}
+
+static int reserve_occupants(struct pools *pools, size_t room)
+{
+  *pools = (struct pools){.occupants = malloc((room + 1) * sizeof(*pools->occupants))};
+  return pools->occupants ? 0 : -ENOMEM;
+}
+
+/* Fills in what reserve_occupants made room for: as many as there are actors. */
+static void find_occupants(const struct sweep_actor *actors, const struct actor_memory *memory,
+                           size_t count, struct pools *pools)
+{
+  for (size_t i = 0; i < count; i++) {
+    pools->any |= actors[i].kind == ACTOR_KIND_POOL;
+    if (actors[i].pool && actors[i].tid)
+      pools->occupants[pools->count++] = (struct occupant){
+          actors[i].pool, actors[i].key, memory[i].read_begin_ns, memory[i].read_end_ns};
+  }
+  qsort(pools->occupants, pools->count, sizeof(*pools->occupants), compare_occupants);
+}
+
+static const struct sweep_wait pool_wait = {
+    .id = {.hi = POOL_WAIT_ID},
+    .timeout_ns = VALUE_UNKNOWN,
+    .via = VIA_POOL,
+    .needs = NEEDS_ANY,
+    .timeout = TIMEOUT_NONE,
+    .rank = UINT8_MAX,
+};
+
+/* A full pool waits for any of the actors on its threads. What the occupants' rows were read from bounds how long all
+ * of them are known to have been there. */
+static void add_pool_wait(struct wait_list *list, const struct pools *pools,
+                          const struct sweep_actor *pool, const struct actor_memory *memory,
+                          uint64_t target)
+{
+  struct sweep_wait wait = pool_wait;
+  uint64_t begin = memory->read_begin_ns, end = memory->read_end_ns;
+  bool size_known = (pool->flags & SWEEP_ACTOR_POOL_SIZE) && pool->capacity != VALUE_UNKNOWN;
+  size_t low = 0, high = pools->count, last;
+
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+
+    if (pools->occupants[middle].pool < pool->key)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  for (last = low; last < pools->count && pools->occupants[last].pool == pool->key; last++) {
+    const struct occupant *at = &pools->occupants[last];
+
+    list->holders[list->holder_count + (last - low)] =
+        (struct sweep_holder){.target = target, .actor = at->actor};
+    begin = at->read_begin_ns < begin ? at->read_begin_ns : begin;
+    end = at->read_end_ns > end ? at->read_end_ns : end;
+  }
+  if (!size_known || last == low || (int64_t)(last - low) < pool->capacity)
+    return;
+  wait.waiter = pool->key;
+  wait.id.lo = pool->key;
+  wait.holder_count = (uint32_t)(last - low);
+  (void)wait_list_add(list, &wait, list->holders + list->holder_count, begin, end);
+}
+
+static void add_queued_wait(struct wait_list *list, const struct sweep_actor *actor,
+                            const struct actor_memory *memory, uint64_t target)
+{
+  struct sweep_holder holder = {.target = target, .actor = actor->pool};
+  struct sweep_wait wait = pool_wait;
+
+  wait.waiter = actor->key;
+  wait.id.lo = actor->pool;
+  wait.run_count = (uint64_t)actor->work_count; /* once it has run, it is another wait */
+  wait.holder_count = 1;
+  (void)wait_list_add(list, &wait, &holder, memory->read_begin_ns, memory->read_end_ns);
+}
+
+static void add_waits_of_pools(struct wait_list *list, const struct pools *pools,
+                               const struct sweep_actor *actor, const struct actor_memory *memory,
+                               uint64_t target)
+{
+  if (actor->kind == ACTOR_KIND_POOL)
+    add_pool_wait(list, pools, actor, memory, target);
+  else if (is_queued(actor))
+    add_queued_wait(list, actor, memory, target);
+}
+
+/* --- rates --- */
+
+static bool both_known(int64_t a, int64_t b)
+{
+  return a != VALUE_UNKNOWN && b != VALUE_UNKNOWN;
+}
+
+/* Per second, of a counter that only grows; NaN when it did not, or is not known. */
+static double counter_rate(int64_t was, int64_t is, double seconds)
+{
+  return both_known(was, is) && is >= was && seconds > 0 ? (double)(is - was) / seconds : NAN;
+}
+
+static uint64_t depth_class(int64_t depth)
+{
+  int bits = depth <= 0 ? 0 : 64 - __builtin_clzll((uint64_t)depth);
+
+  return (uint64_t)(bits < 15 ? bits : 15);
+}
+
+/* A row as first seen: no rates. */
+static struct actor_memory actor_memory_new(const struct sweep_actor *actor,
+                                            const struct sweep *sweep)
+{
+  return (struct actor_memory){
+      .read_begin_ns = sweep->begin_ns,
+      .read_end_ns = sweep->end_ns,
+      .depth_trend = actor->depth == VALUE_UNKNOWN ? 0 : depth_class(actor->depth),
+      .depth = actor->depth,
+      .put_count = actor->put_count,
+      .take_count = actor->take_count,
+      .work_count = actor->work_count,
+      .growth_per_s = NAN,
+      .in_per_s = NAN,
+      .out_per_s = NAN,
+      .work_per_s = NAN,
+  };
+}
+
+static void inherit_actor(const struct actor_memory *old, const struct sweep_actor *actor,
+                          double seconds, struct actor_memory *memory)
+{
+  if (actor->depth != VALUE_UNKNOWN)
+    memory->depth_trend |= old->depth_trend << 4;
+  if (both_known(old->depth, actor->depth) && seconds > 0)
+    memory->growth_per_s = (float)((double)(actor->depth - old->depth) / seconds);
+  memory->in_per_s = (float)counter_rate(old->put_count, actor->put_count, seconds);
+  memory->out_per_s = (float)counter_rate(old->take_count, actor->take_count, seconds);
+  memory->work_per_s = (float)counter_rate(old->work_count, actor->work_count, seconds);
+}
+
+/* Waits in receive with messages it does not take: since when. The first read only begins the time. */
+static uint64_t unmatched_since(const struct sweep_actor *was, const struct actor_memory *old,
+                                const struct sweep_actor *is, uint64_t end_ns)
+{
+  bool same_head, same_takes;
+
+  if (is->state != ACTOR_RECEIVE || is->depth == VALUE_UNKNOWN || is->depth <= 0)
+    return 0;
+  if (!was || old->unmatched_since_ns == 0)
+    return end_ns;
+  same_head = was->head == is->head;
+  same_takes = !both_known(old->take_count, is->take_count) || old->take_count == is->take_count;
+  if (!both_known(old->take_count, is->take_count) && (was->head == 0 || is->head == 0))
+    return end_ns; /* nothing tells that nothing was taken */
+  return same_head && same_takes ? old->unmatched_since_ns : end_ns;
+}
+
+/* --- a full sweep --- */
+
+static bool is_registered(const struct sweep *sweep, const struct sweep_actor *actor)
+{
+  return (actor->flags & SWEEP_ACTOR_REGISTERED) && sweep_text(sweep, actor->name);
+}
+
+static bool same_name(const struct sweep *a, const struct sweep_actor *x, const struct sweep *b,
+                      const struct sweep_actor *y)
+{
+  return strcmp(sweep_text(a, x->name), sweep_text(b, y->name)) == 0;
+}
+
+/* Tells names lost (gained = false), then names gained, between two sweeps. */
+static void tell_names(const struct sweep *was, const struct sweep *is, bool gained,
+                       struct names *names)
+{
+  const struct sweep *from = gained ? is : was, *other = gained ? was : is;
+  size_t j = 0;
+
+  for (size_t i = 0; i < from->actor_count; i++) {
+    const struct sweep_actor *actor = &from->actors[i], *beside;
+
+    if (!is_registered(from, actor))
+      continue;
+    while (j < other->actor_count && other->actors[j].key < actor->key)
+      j++;
+    beside = &other->actors[j];
+    if (j < other->actor_count && beside->key == actor->key && is_registered(other, beside) &&
+        same_name(from, actor, other, beside))
+      continue;
+    (gained ? names_gained : names_lost)(names, is->target_key, sweep_text(from, actor->name),
+                                         actor->key);
+  }
+}
+
+static struct actor_memory *remember_actors(const struct tick_feed *feed, const struct sweep *sweep)
+{
+  const struct sweep *was = feed->sweep;
+  size_t j = 0, old_count = was ? was->actor_count : 0;
+  double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0;
+  struct actor_memory *memory = malloc((sweep->actor_count + 1) * sizeof(*memory));
+
+  for (size_t i = 0; memory && i < sweep->actor_count; i++) {
+    const struct sweep_actor *actor = &sweep->actors[i], *before = NULL;
+
+    memory[i] = actor_memory_new(actor, sweep);
+    while (j < old_count && was->actors[j].key < actor->key)
+      j++;
+    if (j < old_count && was->actors[j].key == actor->key) {
+      before = &was->actors[j];
+      inherit_actor(&feed->actors[j], actor, seconds, &memory[i]);
+    }
+    memory[i].unmatched_since_ns =
+        unmatched_since(before, before ? &feed->actors[j] : NULL, actor, sweep->end_ns);
+  }
+  return memory;
+}
+
+/* Share of an interval, from a time that only grows. */
+static int32_t share_permille(int64_t was, int64_t is, double seconds)
+{
+  double rate = counter_rate(was, is, seconds) / 1e6; /* ns per s -> permille */
+
+  return isnan(rate) ? -1 : (int32_t)fmin(round(rate), 1000);
+}
+
+static struct table_memory *remember_tables(const struct tick_feed *feed, const struct sweep *sweep)
+{
+  const struct sweep *was = feed->sweep;
+  size_t j = 0, old_count = was ? was->table_count : 0;
+  double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0;
+  struct table_memory *memory = malloc((sweep->table_count + 1) * sizeof(*memory));
+
+  for (size_t i = 0; memory && i < sweep->table_count; i++) {
+    const struct sweep_table *table = &sweep->tables[i], *old;
+
+    memory[i] = (struct table_memory){-1, -1, NAN};
+    while (j < old_count && was->tables[j].key < table->key)
+      j++;
+    if (j == old_count || was->tables[j].key != table->key)
+      continue;
+    old = &was->tables[j];
+    memory[i].held_permille = share_permille(old->held_ns, table->held_ns, seconds);
+    memory[i].wait_permille = share_permille(old->wait_ns, table->wait_ns, seconds);
+    memory[i].contended_per_s =
+        (float)counter_rate(old->contended_count, table->contended_count, seconds);
+  }
+  return memory;
+}
+
+static bool any_pool(const struct sweep *sweep)
+{
+  for (size_t i = 0; i < sweep->actor_count; i++)
+    if (sweep->actors[i].kind == ACTOR_KIND_POOL)
+      return true;
+  return false;
+}
+
+static int list_waits_of_full(const struct sweep *sweep, const struct actor_memory *memory,
+                              struct wait_list *list)
+{
+  size_t next = 0, extra = any_pool(sweep) ? sweep->actor_count : 0;
+  struct pools pools = {0};
+  int e = wait_list_init(list, sweep->wait_count + extra, sweep->holder_count + 2 * extra);
+
+  if (!e && extra)
+    e = reserve_occupants(&pools, extra);
+  if (e) {
+    wait_list_done(list);
+    return e;
+  }
+  if (extra)
+    find_occupants(sweep->actors, memory, sweep->actor_count, &pools);
+  for (size_t i = 0; i < sweep->actor_count && (extra || next < sweep->wait_count); i++) {
+    for (; next < sweep->wait_count && sweep->waits[next].waiter == sweep->actors[i].key; next++) {
+      struct sweep_wait *wait = &sweep->waits[next];
+
+      wait->holder_count = normalise_holders(sweep->holders + wait->holder_first,
+                                             wait->holder_count, sweep->target_key);
+      (void)wait_list_add(list, wait, sweep->holders + wait->holder_first, sweep->begin_ns,
+                          sweep->end_ns);
+    }
+    if (extra)
+      add_waits_of_pools(list, &pools, &sweep->actors[i], &memory[i], sweep->target_key);
+  }
+  free(pools.occupants);
+  return 0;
+}
+
+/* Puts a list in the place of the sweep's own. */
+static void take_waits(struct tick_feed *feed, struct sweep *sweep, struct wait_list *list)
+{
+  free(sweep->waits);
+  free(sweep->holders);
+  free(feed->waits);
+  sweep->waits = list->waits;
+  sweep->wait_count = sweep->wait_room = list->count;
+  sweep->holders = list->holders;
+  sweep->holder_count = sweep->holder_room = list->holder_count;
+  feed->waits = list->memory;
+}
+
+static void rate_target(struct tick_feed *feed, const struct sweep *sweep)
+{
+  const struct sweep *was = feed->sweep;
+  double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0, cpu = NAN;
+
+  feed->born_per_s = feed->died_per_s = NAN;
+  if (was) {
+    feed->born_per_s = counter_rate(was->target.born_count, sweep->target.born_count, seconds);
+    feed->died_per_s = counter_rate(was->target.died_count, sweep->target.died_count, seconds);
+    cpu = counter_rate(was->target.cpu_ns, sweep->target.cpu_ns, seconds) / 1e6;
+  }
+  feed->cpu_permille = isnan(cpu) ? VALUE_UNKNOWN : (int64_t)round(cpu);
+}
+
+static int apply_full(struct tick_feed *feed, struct sweep *sweep, struct names *names)
+{
+  struct actor_memory *actors = remember_actors(feed, sweep);
+  struct table_memory *tables = remember_tables(feed, sweep);
+  struct wait_list list = {0};
+  int e = -ENOMEM;
+
+  if (!actors || !tables)
+    goto out;
+  e = list_waits_of_full(sweep, actors, &list);
+  if (e)
+    goto out;
+  inherit_waits(feed, &list);
+  rate_target(feed, sweep);
+  if (feed->sweep) {
+    tell_names(feed->sweep, sweep, false, names);
+    tell_names(feed->sweep, sweep, true, names);
+  }
+  take_waits(feed, sweep, &list);
+  free(feed->actors);
+  free(feed->tables);
+  sweep_free(feed->sweep);
+  sweep_free(feed->failure);
+  feed->sweep = sweep;
+  feed->failure = NULL;
+  feed->actors = actors;
+  feed->tables = tables;
+  feed->has_pools = any_pool(sweep);
+  feed->read_ns = sweep->end_ns;
+  return 0;
+out:
+  free(actors);
+  free(tables);
+  return e;
+}
+
+/* --- a wait round: it replaces rows of the newest full sweep --- */
+
+/* A word of the round in the text of the sweep; the word that stood there before is used again where it is the same. */
+static uint32_t keep_word(struct sweep *sweep, uint32_t before, const struct sweep *round,
+                          uint32_t word)
+{
+  const char *new_word = sweep_text(round, word), *old_word = sweep_text(sweep, before);
+
+  if (!new_word)
+    return 0;
+  if (old_word && strcmp(old_word, new_word) == 0)
+    return before;
+  return sweep->text_bytes < TEXT_MAX ? sweep_add_text(sweep, new_word, strlen(new_word)) : 0;
+}
+
+static void overlay_actors(struct tick_feed *feed, const struct sweep *round)
+{
+  struct sweep *sweep = feed->sweep;
+  size_t at = 0;
+
+  for (size_t i = 0; i < round->actor_count; i++) {
+    struct sweep_actor new_row = round->actors[i], *row;
+
+    at = tick_feed_find(feed, new_row.key, at);
+    if (at == SIZE_MAX)
+      continue; /* younger than the last full sweep: the next one brings it */
+    row = &sweep->actors[at];
+    new_row.name = row->name; /* rounds may leave names out */
+    new_row.function = keep_word(sweep, row->function, round, new_row.function);
+    *row = new_row;
+    feed->actors[at].read_begin_ns = round->begin_ns;
+    feed->actors[at].read_end_ns = round->end_ns;
+  }
+}
+
+/* Where a merge of old waits and those of a round stands. */
+struct merge {
+  struct tick_feed *feed;
+  struct sweep *round;
+  const struct pools *pools;
+  struct wait_list *list;
+  size_t old, row, next; /* in the old waits, in the rows and in the waits of the round */
+};
+
+/* The explicit waits of an actor come from the round where that read it again, else they stay; those of pools are made
+ * anew from the rows. */
+static void merge_waits_of(struct merge *m, size_t at)
+{
+  struct sweep *sweep = m->feed->sweep, *round = m->round;
+  uint64_t key = sweep->actors[at].key;
+  uint32_t object = 0;
+  bool again;
+
+  while (m->row < round->actor_count && round->actors[m->row].key < key)
+    m->row++;
+  again = m->row < round->actor_count && round->actors[m->row].key == key;
+  for (; m->old < sweep->wait_count && sweep->waits[m->old].waiter == key; m->old++) {
+    const struct wait_memory *memory = &m->feed->waits[m->old];
+
+    object = sweep->waits[m->old].object;
+    if (!again && !tick_wait_is_of_pool(&sweep->waits[m->old]))
+      (void)wait_list_add(m->list, &sweep->waits[m->old],
+                          sweep->holders + sweep->waits[m->old].holder_first, memory->begin_last_ns,
+                          memory->end_first_ns);
+  }
+  for (; m->next < round->wait_count && round->waits[m->next].waiter == key; m->next++) {
+    struct sweep_wait *wait = &round->waits[m->next], *added;
+
+    wait->holder_count = normalise_holders(round->holders + wait->holder_first, wait->holder_count,
+                                           sweep->target_key);
+    added = wait_list_add(m->list, wait, round->holders + wait->holder_first, round->begin_ns,
+                          round->end_ns);
+    added->object = keep_word(sweep, object, round, wait->object);
+  }
+  if (m->pools->any)
+    add_waits_of_pools(m->list, m->pools, &sweep->actors[at], &m->feed->actors[at],
+                       sweep->target_key);
+}
+
+/* Without pools only those who waited or wait are visited: a round costs what is blocked, not what there is. */
+static void merge_waits(struct merge *m)
+{
+  const struct sweep *sweep = m->feed->sweep, *round = m->round;
+  size_t at = 0;
+
+  for (size_t i = 0; m->pools->any && i < sweep->actor_count; i++) {
+    while (m->next < round->wait_count && round->waits[m->next].waiter < sweep->actors[i].key)
+      m->next++; /* of an actor younger than the last full sweep */
+    merge_waits_of(m, i);
+  }
+  while (!m->pools->any && (m->old < sweep->wait_count || m->next < round->wait_count)) {
+    uint64_t key = m->old < sweep->wait_count ? sweep->waits[m->old].waiter : UINT64_MAX;
+
+    if (m->next < round->wait_count && round->waits[m->next].waiter < key)
+      key = round->waits[m->next].waiter;
+    at = tick_feed_find(m->feed, key, at == SIZE_MAX ? 0 : at);
+    if (at == SIZE_MAX)
+      m->next++;
+    else
+      merge_waits_of(m, at);
+  }
+}
+
+static int apply_round(struct tick_feed *feed, struct sweep *round)
+{
+  struct sweep *sweep = feed->sweep;
+  struct wait_list list = {0};
+  struct pools pools = {0};
+  size_t extra;
+  int e = 0;
+
+  if (!sweep || round->end_ns < feed->read_ns) {
+    e = -EINVAL;
+    goto out;
+  }
+  /* Room first, for the most that can be: after that nothing fails and the rows may change. */
+  extra = feed->has_pools ? sweep->actor_count : 0;
+  e = wait_list_init(&list, sweep->wait_count + round->wait_count + extra,
+                     sweep->holder_count + round->holder_count + 2 * extra);
+  if (!e && extra)
+    e = reserve_occupants(&pools, extra);
+  if (e) {
+    wait_list_done(&list);
+    goto out;
+  }
+  overlay_actors(feed, round);
+  if (feed->has_pools)
+    find_occupants(sweep->actors, feed->actors, sweep->actor_count, &pools);
+  merge_waits(&(struct merge){.feed = feed, .round = round, .pools = &pools, .list = &list});
+  inherit_waits(feed, &list);
+  take_waits(feed, sweep, &list);
+  feed->read_ns = round->end_ns;
+out:
+  free(pools.occupants);
+  sweep_free(round);
+  return e;
+}
+
+/* --- all kinds --- */
+
+static void drop_rows(struct tick_feed *feed)
+{
+  struct sweep *sweep = feed->sweep;
+
+  if (sweep)
+    sweep->actor_count = sweep->wait_count = sweep->holder_count = sweep->table_count = 0;
+}
+
+/* A source that has failed for this long knows nothing any more of what it read before. */
+static void drop_stale_rows(struct tick_feed *feed)
+{
+  if (feed->failure && feed->sweep && feed->failure->end_ns > feed->read_ns + TARGET_KEEP_NS)
+    drop_rows(feed);
+}
+
+static void see_whether_gone(struct tick_target *target, uint64_t now_ns)
+{
+  bool gone = false;
+
+  for (size_t i = 0; i < target->feed_count; i++) {
+    const struct sweep *facts = tick_feed_facts(target->feeds[i]);
+
+    gone |= facts && facts->target.state == TARGET_GONE;
+  }
+  if (!gone) {
+    target->gone_since_ns = 0;
+    return;
+  }
+  if (target->gone_since_ns == 0)
+    target->gone_since_ns = now_ns;
+  for (size_t i = 0; i < target->feed_count; i++)
+    drop_rows(target->feeds[i]); /* nobody waits in a process that is not there */
+}
+
+static int apply_checked(struct tick_memory *memory, struct sweep *sweep, struct names *names,
+                         uint64_t now_ns)
+{
+  struct tick_target *target = tick_memory_target(memory, sweep->target_key);
+  struct tick_feed *feed;
+  int e = 0;
+
+  if (!target)
+    target = target_add(memory, sweep->target_key);
+  feed = target ? feed_get(target, sweep->source) : NULL;
+  if (!feed) {
+    sweep_free(sweep);
+    return -ENOMEM;
+  }
+  switch (sweep->kind) {
+  case SWEEP_FULL:
+    if (feed->sweep && sweep->end_ns < feed->read_ns)
+      e = -EINVAL; /* it was overtaken */
+    else
+      e = apply_full(feed, sweep, names);
+    if (e)
+      sweep_free(sweep);
+    break;
+  case SWEEP_ROUND:
+    e = apply_round(feed, sweep);
+    break;
+  case SWEEP_FAILED:
+    sweep_free(feed->failure);
+    feed->failure = sweep;
+    break;
+  }
+  if (!e) {
+    drop_stale_rows(feed);
+    see_whether_gone(target, now_ns);
+  }
+  return e;
+}
+
+int tick_memory_apply(struct tick_memory *memory, struct sweep *sweep, struct names *names,
+                      struct tick_gaps *gaps, struct tick_clock now)
+{
+  int e = sweep_check(sweep);
+
+  if (e) {
+    sweep_free(sweep);
+    return e;
+  }
+  if (sweep->kind != SWEEP_ROUND)
+    tick_gaps_of_sweep(gaps, sweep, now.wall_ms);
+  return apply_checked(memory, sweep, names, now.mono_ns);
+}

@@ -1,0 +1,106 @@
+/*
+ * tick_memory.h - what the model remembers of each target between ticks: the newest rows of each of its sources, and
+ * beside each row what takes two sweeps to know (rates, since when, whether a wait is still the same).
+ *
+ *    tick_memory --- tick_target (by key) --- tick_feed (by source tag) --- sweep: the newest rows
+ *                                                                      \--- actors[], waits[], tables[]: beside them
+ *
+ * Rows of a target are those of its feeds one after the other, which is their order by key, as the tag is the top byte.
+ * Memory is a constant times the size of the newest sweeps.
+ *
+ * Waits for a thread of a pool are made here, from the rows of the pool and its actors, as if the source had said them
+ * (via = pool), so that everything later treats them as any wait.
+ *
+ * Private to tick*.c. Not here: the graph (tick_graph.c) and the snapshot (tick_fill.c).
+ */
+#ifndef IMPASSE_MODEL_TICK_MEMORY_H
+#define IMPASSE_MODEL_TICK_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/callgraph.h"
+#include "model/names.h"
+#include "model/sweep.h"
+#include "model/tick_gaps.h"
+
+/* Beside a row of actors. */
+struct actor_memory {
+  uint64_t read_begin_ns, read_end_ns; /* of the read that gave the row */
+  uint64_t
+      unmatched_since_ns; /* end of the first read since which nothing was taken; 0 = does not apply */
+  uint64_t depth_trend;
+  int64_t depth, put_count, take_count,
+      work_count; /* at the last full sweep: rates start from there */
+  float growth_per_s, in_per_s, out_per_s, work_per_s; /* NaN = unknown */
+};
+
+/* Beside a wait: the interval of which is known that it lasted (tick.h). */
+struct wait_memory {
+  uint64_t
+      end_first_ns; /* end of the first read that saw it with these holders and this run count */
+  uint64_t begin_last_ns; /* begin of the last one */
+  uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile */
+  struct callgraph_place edge;
+  uint32_t hint; /* row of its first holder in the feed where it was found last */
+  bool counted;  /* its episode is in the call graph */
+};
+
+/* Beside a table: at the last full sweep, and what came of it. */
+struct table_memory {
+  int32_t held_permille, wait_permille; /* negative = unknown */
+  float contended_per_s;                /* NaN = unknown */
+};
+
+struct tick_feed {
+  uint8_t source;
+  struct sweep *sweep;   /* rows as known now; NULL before the first full sweep */
+  struct sweep *failure; /* the newest sweep when it failed: its target facts count; else NULL */
+  struct actor_memory *actors;
+  struct wait_memory *waits;
+  struct table_memory *tables;
+  bool has_pools;                /* some row is a pool */
+  uint64_t read_ns;              /* end of the newest read of any kind that gave rows */
+  double born_per_s, died_per_s; /* NaN = unknown */
+  int64_t cpu_permille;
+  uint32_t row_first; /* of its actors among all actors; set by tick_graph_build */
+};
+
+struct tick_target {
+  uint64_t key;
+  struct tick_feed **feeds; /* by source tag */
+  size_t feed_count;
+  uint64_t gone_since_ns; /* 0 = not gone */
+};
+
+struct tick_memory {
+  struct tick_target **targets; /* by key */
+  size_t target_count, target_room;
+};
+
+void tick_memory_done(struct tick_memory *memory);
+
+/* Takes over the sweep in any case. 0; -EINVAL when it fails sweep_check or comes too late; -ENOMEM; then what was
+ * known stays as it was. A name that changes hands is told to `names`, what is missing to `gaps`. */
+int tick_memory_apply(struct tick_memory *memory, struct sweep *sweep, struct names *names,
+                      struct tick_gaps *gaps, struct tick_clock now);
+
+struct tick_target *tick_memory_target(const struct tick_memory *memory,
+                                       uint64_t key); /* NULL where there is none */
+
+/* Forgets targets that have been gone for a minute; tells their keys through `forgotten`. */
+void tick_memory_expire(struct tick_memory *memory, uint64_t now_ns,
+                        void (*forgotten)(void *context, uint64_t key), void *context);
+void tick_memory_forget(struct tick_memory *memory, uint64_t key);
+
+/* Target facts of a feed: of its failure where there is one. The sweep's text is where their words are. */
+const struct sweep *tick_feed_facts(const struct tick_feed *feed);
+
+/* Index of an actor among the feed's rows, tried at `hint` first; SIZE_MAX where there is none. */
+size_t tick_feed_find(const struct tick_feed *feed, uint64_t actor, size_t hint);
+
+/* Was the wait made here, for a thread of a pool? */
+bool tick_wait_is_of_pool(const struct sweep_wait *wait);
+
+#endif
