@@ -36,14 +36,10 @@ static const char *lasted(const struct snapshot *s, uint32_t alert, char *buffer
   int64_t until = snapshot_int(s, RELATION_ALERTS, ALERTS_UNTIL, alert);
   int64_t now_s = snapshot_about(s).now.wall_ms / 1000;
 
-  if (since == VALUE_UNKNOWN)
-    return "-";
+  if (since < 0)
+    return format_seconds(buffer, VALUE_UNKNOWN);
   until = until == VALUE_UNKNOWN ? now_s : until;
-  if (until - since < 60 && until >= since) { /* seconds are as fine as alerts know them */
-    (void)snprintf(buffer, FORMAT_SIZE, "%ds", (int)(until - since));
-    return buffer;
-  }
-  return format_duration(buffer, until > since ? (until - since) * 1000 : 0);
+  return format_seconds(buffer, until > since ? until - since : 0);
 }
 
 void alertline_draw(const struct snapshot *s, uint32_t alert, struct canvas_area area, unsigned row)
@@ -60,7 +56,10 @@ void alertline_draw(const struct snapshot *s, uint32_t alert, struct canvas_area
   pen_text(&pen, firing ? look.badge : STYLE_DIM, look.letter);
   pen_right(&pen, 8, firing ? look.text : STYLE_DIM, lasted(s, alert, duration));
   pen_skip(&pen, 1);
-  pen_text(&pen, firing ? STYLE_STRONG : STYLE_DIM, text_of(s, ALERTS_RULE, alert));
+  if (area.columns >= 70) /* summaries in a column of their own */
+    pen_left(&pen, 10, firing ? STYLE_STRONG : STYLE_DIM, text_of(s, ALERTS_RULE, alert));
+  else
+    pen_text(&pen, firing ? STYLE_STRONG : STYLE_DIM, text_of(s, ALERTS_RULE, alert));
   pen_skip(&pen, 1);
   pen_text(&pen, firing ? STYLE_NORMAL : STYLE_DIM, text_of(s, ALERTS_SUMMARY, alert));
 }

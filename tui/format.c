@@ -97,6 +97,14 @@ char *format_duration(char buffer[FORMAT_SIZE], int64_t ms)
   return buffer;
 }
 
+char *format_seconds(char buffer[FORMAT_SIZE], int64_t s)
+{
+  if (s < 0 || s >= 60)
+    return format_duration(buffer, s < 0 || s > INT64_MAX / 1000 ? VALUE_UNKNOWN : s * 1000);
+  (void)snprintf(buffer, FORMAT_SIZE, "%ds", (int)s);
+  return buffer;
+}
+
 char *format_permille(char buffer[FORMAT_SIZE], int64_t permille)
 {
   if (permille == VALUE_UNKNOWN)
@@ -167,11 +175,11 @@ static char *format_us(char *buffer, int64_t us)
   return buffer;
 }
 
-static char *format_seconds(char *buffer, int64_t s, int64_t wall_ms)
+static char *format_since(char *buffer, int64_t s, int64_t wall_ms)
 {
   if (s == VALUE_UNKNOWN || s > INT64_MAX / 2000 || s < 0)
     return strcpy(buffer, UNKNOWN);
-  return format_duration(buffer, wall_ms > s * 1000 ? wall_ms - s * 1000 : 0);
+  return format_seconds(buffer, wall_ms / 1000 > s ? wall_ms / 1000 - s : 0);
 }
 
 static char *format_exact(char *buffer, int64_t value)
@@ -209,7 +217,7 @@ const char *format_value(char buffer[FORMAT_SIZE], enum relation relation, unsig
   if (relation == RELATION_ACTORS && column == ACTORS_DEPTH_TREND)
     return format_trend(buffer, value.integer, 16);
   if (strcmp(info->unit, "Unix seconds") == 0)
-    return format_seconds(buffer, value.integer, wall_ms);
+    return format_since(buffer, value.integer, wall_ms);
   for (size_t i = 0; i < sizeof by_unit / sizeof *by_unit; i++)
     if (strcmp(info->unit, by_unit[i].unit) == 0)
       return by_unit[i].format(buffer, value.integer);

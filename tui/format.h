@@ -25,6 +25,8 @@ char *format_rate(char buffer[FORMAT_SIZE], double per_s, bool sign);
 char *format_bytes(char buffer[FORMAT_SIZE], int64_t bytes);
 /* 0.4s, 12.3s, 1m 05s, 2h 03m, 5d 07h. */
 char *format_duration(char buffer[FORMAT_SIZE], int64_t ms);
+/* The same where only whole seconds are known: 12s. */
+char *format_seconds(char buffer[FORMAT_SIZE], int64_t s);
 /* 12.3% of a permille value. */
 char *format_permille(char buffer[FORMAT_SIZE], int64_t permille);
 /* The newest `cells` (16 at most) of an actor's depth_trend as bars of an eighth each; nothing where unknown. */

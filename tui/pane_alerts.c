@@ -19,6 +19,7 @@ static const struct table_spec spec = {
     .columns = {ALERTS_SEVERITY, ALERTS_SINCE, ALERTS_RULE, ALERTS_SUMMARY, ALERTS_STATE,
                 ALERTS_CERTAINTY, ALERTS_UNTIL, ALERTS_TARGET, ALERTS_KEY},
     .column_count = 9,
+    .sentence = ALERTS_SUMMARY,
     .sort = ALERTS_SEVERITY,
     .score = rules_alert_urgency,
     .style = style_of,

@@ -24,6 +24,7 @@
 #define TREE_LINES_MAX 100u
 #define TREE_SIBLINGS_MAX 4u
 #define WIDE_COLUMNS 120u
+#define INDENTED_COLUMNS 60u
 
 struct memory {
   uint64_t generation; /* of the view that the rest is of; 0 = none */
@@ -33,6 +34,7 @@ struct memory {
 };
 
 struct panel {
+  unsigned weight; /* rows that it is given at a time while rows are shared out */
   uint32_t (*rows)(const struct memory *m); /* lines that it would fill, the title aside */
   void (*title)(const struct memory *m, const struct view *view, struct canvas_area area);
   void (*draw)(const struct memory *m, const struct view *view, struct canvas_area area);
@@ -70,9 +72,10 @@ static void renew(struct memory *m, const struct view *view)
   m->mailbox_count = ranking_top(s, RELATION_ACTORS, mailbox_score, m->mailboxes, TOP_MAX);
   m->table_count = ranking_top(s, RELATION_TABLES, table_score, m->tables, TOP_MAX);
   /* without memory the tree is empty until the next snapshot */
-  (void)waittree_make(
-      &m->tree, s,
-      (struct waittree_limits){.lines = TREE_LINES_MAX, .siblings = TREE_SIBLINGS_MAX});
+  (void)waittree_make(&m->tree, s,
+                      (struct waittree_limits){.lines = TREE_LINES_MAX,
+                                               .siblings = TREE_SIBLINGS_MAX,
+                                               .bare_rings = true});
 }
 
 /* "  120 blocked" with its bars and whether it grows. */
@@ -177,14 +180,21 @@ static unsigned columns_width(const struct cell_column *columns, unsigned count,
   return width;
 }
 
+/* Rows stand a little to the right of their title where the width allows. */
+static struct canvas_area indented(struct canvas_area area)
+{
+  return canvas_part(area, 0, area.columns >= INDENTED_COLUMNS, area.rows, area.columns);
+}
+
 static void draw_headings(const struct cell_column *columns, unsigned count,
                           struct canvas_area area)
 {
-  unsigned width = columns_width(columns, count, area.columns);
-  struct canvas_pen pen = canvas_pen(area, 0, area.columns > width ? area.columns - width : 0);
+  struct canvas_area inner = indented(area);
+  unsigned width = columns_width(columns, count, inner.columns);
+  struct canvas_pen pen = canvas_pen(inner, 0, inner.columns > width ? inner.columns - width : 0);
 
   for (unsigned i = 0; i < count; i++) {
-    if (area.columns < columns[i].from_columns)
+    if (inner.columns < columns[i].from_columns)
       continue;
     pen_skip(&pen, 1);
     pen_right(&pen, columns[i].width, STYLE_DIM, columns[i].heading);
@@ -246,8 +256,9 @@ static void mailbox_title(const struct memory *m, const struct view *view, struc
   draw_headings(mailbox_columns, MAILBOX_COLUMNS, area);
   pen.end = area.columns > width ? area.columns - width : 0;
   pen_text(&pen, STYLE_TITLE, "Mailboxes");
+  format_count(count, view->queued[VIEW_HISTORY - 1]);
   if (pen_room(&pen) >= 12)
-    pen_format(&pen, STYLE_STRONG, "  %s", format_count(count, view->queued[VIEW_HISTORY - 1]));
+    pen_format(&pen, STYLE_STRONG, pen_room(&pen) >= 16 ? "  %s queued" : "  %s", count);
   if (pen_room(&pen) >= VIEW_HISTORY + 3)
     draw_trend(&pen, view->queued, view->history_count);
 }
@@ -269,7 +280,7 @@ static void mailbox_draw(const struct memory *m, const struct view *view, struct
 
 static const struct cell_column table_columns[] = {
     {TABLES_WAIT_PERMILLE, 6, 0, "wait%"},   {TABLES_WRITE_WAITERS, 7, 30, "writers"},
-    {TABLES_READ_WAITERS, 7, 50, "readers"}, {TABLES_CONTENDED_PER_S, 8, 58, "fights/s"},
+    {TABLES_READ_WAITERS, 7, 50, "readers"}, {TABLES_CONTENDED_PER_S, 9, 58, "contended"},
     {TABLES_MAX_WAIT_US, 7, 70, "longest"},  {TABLES_OWNER_NAME, 16, 64, "owner"},
 };
 #define TABLE_COLUMNS (sizeof table_columns / sizeof *table_columns)
@@ -308,19 +319,19 @@ static void table_rows_draw(const struct memory *m, const struct view *view,
 
 /* --- the layout --- */
 
-static const struct panel panel_alerts = {alert_rows, alert_title, alert_draw};
-static const struct panel panel_waits = {wait_rows, wait_title, wait_draw};
-static const struct panel panel_mailboxes = {mailbox_rows, mailbox_title, mailbox_draw};
-static const struct panel panel_tables = {table_rows, table_title, table_rows_draw};
+static const struct panel panel_alerts = {1, alert_rows, alert_title, alert_draw};
+static const struct panel panel_waits = {2, wait_rows, wait_title, wait_draw};
+static const struct panel panel_mailboxes = {1, mailbox_rows, mailbox_title, mailbox_draw};
+static const struct panel panel_tables = {1, table_rows, table_title, table_rows_draw};
 
 #define STACKED_MAX 4
+#define ROOMY_ROWS 7u
 
-/* Shares out the rows: titles and a first row each, in order; then one row after another to whoever wants more. An
- * empty row between two panels is the first thing that goes. */
+/* Shares out the rows: titles first, in order; then a row each; then by weight to whoever wants more. */
 static void stack_share(const struct memory *m, const struct panel *const *stack, unsigned count,
                         unsigned rows, unsigned *ret_rows)
 {
-  bool given = true;
+  bool given = true, first = true;
 
   memset(ret_rows, 0, sizeof *ret_rows * count);
   for (unsigned i = 0; i < count && rows; i++, rows--)
@@ -328,12 +339,15 @@ static void stack_share(const struct memory *m, const struct panel *const *stack
   while (given && rows) {
     given = false;
     for (unsigned i = 0; i < count && rows; i++) {
-      if (ret_rows[i] && ret_rows[i] - 1 < stack[i]->rows(m)) {
+      for (unsigned n = 0; n < (first ? 1 : stack[i]->weight) && rows && ret_rows[i]; n++) {
+        if (ret_rows[i] > stack[i]->rows(m))
+          break;
         ret_rows[i]++;
         rows--;
         given = true;
       }
     }
+    first = false;
   }
 }
 
@@ -342,21 +356,18 @@ static void stack_draw(const struct memory *m, const struct view *view,
 {
   unsigned rows[STACKED_MAX], wanted = 0, row = 0, gap;
 
-  stack_share(m, stack, count, area.rows, rows);
   for (unsigned i = 0; i < count; i++)
     wanted += stack[i]->rows(m) + 1;
-  gap = wanted + count - 1 <= area.rows;
-  if (!gap && area.rows >= 5 * count) { /* roomy, though not all fits: air is worth a few rows */
-    stack_share(m, stack, count, area.rows - (count - 1), rows);
-    gap = 1;
-  }
+  /* an empty row between panels is worth it where all fits, or where there is plenty */
+  gap = wanted + count - 1 <= area.rows || area.rows >= ROOMY_ROWS * count;
+  stack_share(m, stack, count, gap ? area.rows - (count - 1) : area.rows, rows);
   for (unsigned i = 0; i < count; i++) {
     struct canvas_area part = canvas_part(area, row, 0, rows[i], area.columns);
 
     if (!part.rows)
       continue;
     stack[i]->title(m, view, part);
-    stack[i]->draw(m, view, canvas_part(part, 1, 0, part.rows, part.columns));
+    stack[i]->draw(m, view, indented(canvas_part(part, 1, 0, part.rows, part.columns)));
     row += rows[i] + gap;
   }
 }

@@ -31,6 +31,7 @@ static const struct table_spec spec = {
                 TARGETS_UID,           TARGETS_MEMORY_LIMIT_BYTES,
                 TARGETS_CGROUP},
     .column_count = 21,
+    .sentence = TARGETS_REASON,
     .sort = TARGETS_BLOCKED,
     .style = style_of,
 };

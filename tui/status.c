@@ -63,17 +63,17 @@ static void draw_age(const struct view *view, bool paused, struct canvas_pen *pe
     pen_format(pen, STYLE_BAR, "%s old", format_duration(text, age));
 }
 
+/* Missing where it is not known, not cut where there is little room. */
 static void draw_cost(const struct totals *totals, struct canvas_pen *pen)
 {
   char text[3 * FORMAT_SIZE], cpu[FORMAT_SIZE], memory[FORMAT_SIZE];
 
   if (totals->own_cpu_permille == VALUE_UNKNOWN && totals->own_rss_bytes == VALUE_UNKNOWN)
     return;
-  (void)snprintf(text, sizeof text, "own cost %s cpu %s ",
+  (void)snprintf(text, sizeof text, "own cost %s %s ",
                  format_permille(cpu, totals->own_cpu_permille),
                  format_bytes(memory, totals->own_rss_bytes));
-  if (pen_room(pen) > strlen(text) + 40)
-    pen_at_end(pen, STYLE_BAR, text);
+  pen_at_end(pen, STYLE_BAR, text);
 }
 
 void status_draw_header(const struct view *view, const char *title, bool paused,
@@ -92,31 +92,33 @@ void status_draw_header(const struct view *view, const char *title, bool paused,
   }
   totals = totals_of(view->snapshot);
   about = snapshot_about(view->snapshot);
-  draw_cost(&totals, &pen);
   if (area.columns >= 60)
     pen_format(&pen, STYLE_BAR, "  %s", about.host);
   pen_format(&pen, STYLE_BAR, "  %s  ", format_clock(text, about.now.wall_ms, false));
   draw_age(view, paused, &pen);
   if (view->options.feed && *view->options.feed)
     pen_format(&pen, STYLE_BAR, "  %s", view->options.feed);
+  pen_format(&pen, STYLE_BAR, "  %s of", format_count(text, totals.blocked));
+  pen_format(&pen, STYLE_BAR, " %s blocked", format_count(text, totals.actors));
+  draw_cost(&totals, &pen);
+  if (pen_room(&pen) < 14)
+    return;
   pen_format(&pen, STYLE_BAR, "  %s target%s", format_count(text, totals.targets),
              totals.targets == 1 ? "" : "s");
-  pen_format(&pen, STYLE_BAR, "  %s actors", format_count(text, totals.actors));
-  pen_format(&pen, STYLE_BAR, "  %s blocked", format_count(text, totals.blocked));
 }
 
 static void draw_firing(const struct snapshot *s, const struct rule *rule, struct canvas_pen *pen)
 {
   struct severity_look look = alertline_severity(rule->severity);
-  int64_t for_ms = (snapshot_about(s).now.wall_ms / 1000 - rule->since) * 1000;
+  int64_t for_s = snapshot_about(s).now.wall_ms / 1000 - rule->since;
   char text[FORMAT_SIZE];
 
   pen_text(pen, look.badge, look.letter);
   pen_format(pen, look.text, " %s", rule->name);
   if (rule->firing > 1)
     pen_format(pen, look.text, " x%u", rule->firing);
-  if (for_ms >= 0 && rule->since >= 0)
-    pen_format(pen, STYLE_DIM, " %s", format_duration(text, for_ms));
+  if (for_s >= 0 && rule->since >= 0)
+    pen_format(pen, STYLE_DIM, " %s", format_seconds(text, for_s));
   pen_skip(pen, 2);
 }
 

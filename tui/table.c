@@ -8,6 +8,8 @@
 #include "tui/glyph.h"
 
 #define NO_ROW UINT32_MAX
+#define TEXT_COLUMNS 10u /* of a text at least */
+#define SENTENCE_COLUMNS 36u
 
 static bool is_text(enum relation relation, unsigned column)
 {
@@ -309,7 +311,8 @@ static unsigned column_width(const struct table *table, unsigned column)
   char heading[FORMAT_SIZE];
   unsigned width =
       (unsigned)strlen(format_heading(heading, info)) + 1; /* room for the mark of the order */
-  unsigned values = is_text(relation, column) ? 10 : width_of_values(relation, column);
+  unsigned text = column && column == table->spec->sentence ? SENTENCE_COLUMNS : TEXT_COLUMNS;
+  unsigned values = is_text(relation, column) ? text : width_of_values(relation, column);
 
   return width > values ? width : values;
 }
@@ -326,8 +329,12 @@ static struct layout table_layout(const struct table *table, unsigned room)
 
     if (i > 0 && i <= table->left)
       continue;
-    if (layout.count && used + 1 + width > room)
-      break;
+    if (layout.count && used + 1 + width > room) {
+      /* a text may be cut rather than left out */
+      if (!is_text(spec->relation, column) || used + 1 + TEXT_COLUMNS > room)
+        break;
+      width = room - used - 1;
+    }
     used += width + (layout.count ? 1 : 0);
     shares += is_text(spec->relation, column) ? 1 : 0;
     layout.columns[layout.count] = (uint8_t)column;

@@ -24,6 +24,7 @@ struct table_spec {
   enum relation relation;
   uint8_t columns[TABLE_COLUMNS_MAX]; /* the first stays when the others scroll */
   uint8_t column_count;
+  uint8_t sentence; /* a text column that wants room for a sentence; 0 = none */
   uint8_t
       sort; /* column of the relation that it is sorted by at first, descending where it is a number */
   ranking_score_fn

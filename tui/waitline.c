@@ -5,6 +5,8 @@
 
 #include "tui/format.h"
 
+#define MANY_BEHIND 10
+
 static const char *text_of(const struct snapshot *s, unsigned column, uint32_t row,
                            const char *otherwise)
 {
@@ -63,20 +65,38 @@ static void draw_wait_times(const struct snapshot *s, uint32_t wait, struct canv
   pen_at_end(pen, style_of(s, wait), text);
 }
 
+/* "call query", "lock accounts", "disk": what it waits on and how. */
+static void draw_object(const struct snapshot *s, uint32_t wait, enum style style,
+                        struct canvas_pen *pen)
+{
+  const char *object = snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, wait);
+  bool other = snapshot_enum(s, RELATION_WAITS, WAITS_VIA, wait) == VIA_OTHER;
+
+  if (!object || !other)
+    pen_text(pen, STYLE_DIM, word_of(s, WAITS_VIA, wait));
+  if (object && !other)
+    pen_skip(pen, 1);
+  if (object)
+    pen_text(pen, style, object);
+}
+
 static void draw_core(const struct snapshot *s, const struct waittree_line *line,
                       struct canvas_pen *pen)
 {
   bool timed = snapshot_enum(s, RELATION_WAITS, WAITS_VERDICT, line->wait) == VERDICT_TIMED;
   enum style style = timed ? STYLE_WARNING : STYLE_CRITICAL;
+  char count[FORMAT_SIZE];
 
-  pen_format(pen, timed ? STYLE_BADGE_WARNING : STYLE_BADGE_CRITICAL, timed ? "W" : "C");
-  pen_format(pen, style, " %s ", timed ? "timed deadlock" : "deadlock");
+  pen_text(pen, timed ? STYLE_BADGE_WARNING : STYLE_BADGE_CRITICAL, timed ? "W" : "C");
+  pen_text(pen, style, timed ? " timed deadlock" : " deadlock");
   if (line->count == 1)
-    pen_text(pen, style, "of one actor with itself");
+    pen_text(pen, style, " of one actor with itself");
   else
-    pen_format(pen, style, "of %u actors", line->count);
-  pen_format(pen, STYLE_DIM, " %s", word_of(s, WAITS_CERTAINTY, line->wait));
-  pen_format(pen, STYLE_DIM, " %s", text_of(s, WAITS_TARGET, line->wait, ""));
+    pen_format(pen, style, " of %s actors", format_count(count, line->count));
+  if (line->victims)
+    pen_format(pen, STYLE_WARNING, ", %s behind", format_count(count, line->victims));
+  pen_format(pen, STYLE_DIM, "  %s", word_of(s, WAITS_CERTAINTY, line->wait));
+  pen_format(pen, STYLE_DIM, "  %s", text_of(s, WAITS_TARGET, line->wait, ""));
 }
 
 static void draw_member(const struct snapshot *s, const struct waittree_line *line,
@@ -98,39 +118,50 @@ static void draw_member(const struct snapshot *s, const struct waittree_line *li
     pen_format(pen, STYLE_DIM, "  %s", text_of(s, WAITS_OBJECT, line->wait, ""));
 }
 
-/* A root may be an actor, or what is waited on where nobody is known to hold it. */
+static void draw_root_actor(const struct snapshot *s, const struct waittree_line *line,
+                            struct canvas_pen *pen)
+{
+  struct value state = {.known = false};
+  int64_t behind = line->count;
+  char count[FORMAT_SIZE];
+  uint32_t actor;
+
+  if (!snapshot_find_actor(s, line->target_key, line->actor, &actor)) {
+    int64_t known = snapshot_int(s, RELATION_ACTORS, ACTORS_BEHIND, actor);
+
+    state = snapshot_value(s, RELATION_ACTORS, ACTORS_STATE, actor);
+    behind = known > behind ? known : behind;
+  }
+  pen_text(pen, STYLE_STRONG, text_of(s, WAITS_HOLDER_NAME, line->wait, "?"));
+  pen_format(pen, behind >= MANY_BEHIND ? STYLE_WARNING : STYLE_NORMAL, "  holds up %s",
+             format_count(count, behind));
+  pen_format(pen, STYLE_DIM, "  %s", state.known ? state.text : "state unknown");
+}
+
+/* What is waited on, where nobody is known to hold it or nobody is left to. */
+static void draw_root_object(const struct snapshot *s, const struct waittree_line *line,
+                             struct canvas_pen *pen)
+{
+  bool stuck = snapshot_enum(s, RELATION_WAITS, WAITS_VERDICT, line->wait) == VERDICT_STUCK;
+  char count[FORMAT_SIZE];
+
+  if (stuck) {
+    pen_text(pen, STYLE_BADGE_CRITICAL, "C");
+    pen_skip(pen, 1);
+  }
+  draw_object(s, line->wait, STYLE_STRONG, pen);
+  pen_text(pen, stuck ? STYLE_CRITICAL : STYLE_NORMAL,
+           stuck ? "  nobody is left to end it" : "  holder unknown");
+  pen_format(pen, STYLE_NORMAL, "  holds up %s", format_count(count, line->count));
+}
+
 static void draw_root(const struct snapshot *s, const struct waittree_line *line,
                       struct canvas_pen *pen)
 {
-  bool stuck = snapshot_enum(s, RELATION_WAITS, WAITS_VERDICT, line->wait) == VERDICT_STUCK;
-  const char *object = text_of(s, WAITS_OBJECT, line->wait, "");
-  uint32_t actor;
-  int64_t behind = line->count;
-  char count[FORMAT_SIZE];
-
-  if (line->actor != VALUE_UNKNOWN) {
-    bool found = !snapshot_find_actor(s, line->target_key, line->actor, &actor);
-    struct value state = {.known = false};
-
-    if (found) {
-      int64_t known = snapshot_int(s, RELATION_ACTORS, ACTORS_BEHIND, actor);
-
-      state = snapshot_value(s, RELATION_ACTORS, ACTORS_STATE, actor);
-      behind = known > behind ? known : behind;
-    }
-    pen_text(pen, STYLE_STRONG, text_of(s, WAITS_HOLDER_NAME, line->wait, "?"));
-    pen_format(pen, behind >= 10 ? STYLE_WARNING : STYLE_NORMAL, "  holds up %s",
-               format_count(count, behind));
-    pen_format(pen, STYLE_DIM, "  %s", state.known ? state.text : "state unknown");
-  } else {
-    if (stuck)
-      pen_text(pen, STYLE_BADGE_CRITICAL, "C");
-    pen_text(pen, stuck ? STYLE_CRITICAL : STYLE_NORMAL,
-             stuck ? " nobody is left to end" : "unknown holder of");
-    pen_format(pen, STYLE_STRONG, " %s%s%s", word_of(s, WAITS_VIA, line->wait), *object ? " " : "",
-               object);
-    pen_format(pen, STYLE_NORMAL, "  holds up %s", format_count(count, behind));
-  }
+  if (line->actor != VALUE_UNKNOWN)
+    draw_root_actor(s, line, pen);
+  else
+    draw_root_object(s, line, pen);
   pen_format(pen, STYLE_DIM, "  %s", text_of(s, WAITS_TARGET, line->wait, ""));
 }
 
@@ -151,9 +182,8 @@ static void draw_waiter(const struct snapshot *s, const struct waittree_line *li
   draw_wait_times(s, line->wait, pen);
   draw_indent(line, pen);
   pen_text(pen, STYLE_NORMAL, text_of(s, WAITS_WAITER_NAME, line->wait, "?"));
-  pen_format(pen, STYLE_DIM, "  %s", word_of(s, WAITS_VIA, line->wait));
-  if (snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, line->wait))
-    pen_format(pen, STYLE_DIM, " %s", text_of(s, WAITS_OBJECT, line->wait, ""));
+  pen_skip(pen, 2);
+  draw_object(s, line->wait, STYLE_DIM, pen);
   if (line->again)
     pen_text(pen, STYLE_DIM, "  (see above)");
 }

@@ -248,7 +248,8 @@ static int walk(struct work *w, struct waittree_line line, uint32_t node)
 
     item.line.target_key = at && at->known ? at->target_key : VALUE_UNKNOWN;
     item.line.actor = at && at->known ? at->actor : VALUE_UNKNOWN;
-    item.line.again = at && at->placed && (at->child != NONE || at->core != VALUE_UNKNOWN);
+    item.line.again = item.line.kind == LINE_WAITER && at && at->placed &&
+                      (at->child != NONE || at->core != VALUE_UNKNOWN);
     if (at && item.line.kind == LINE_ROOT)
       item.line.count = at->children;
     error = line_add(w, item.line);
@@ -259,6 +260,17 @@ static int walk(struct work *w, struct waittree_line line, uint32_t node)
 }
 
 /* --- rings --- */
+
+/* How many wait for a node transitively, as the model counted them; at least those directly. */
+static int64_t behind(const struct work *w, const struct node *node)
+{
+  uint32_t row;
+  int64_t count = VALUE_UNKNOWN;
+
+  if (node->known && !snapshot_find_actor(w->s, node->target_key, node->actor, &row))
+    count = snapshot_int(w->s, RELATION_ACTORS, ACTORS_BEHIND, row);
+  return count > node->children ? count : node->children;
+}
 
 struct member {
   int64_t core;
@@ -326,6 +338,8 @@ static int draw_ring(struct work *w, const struct member *members, uint32_t coun
     return -ENOMEM;
   found = ring_order(w, members, count, nodes, edges);
   title.count = found;
+  if (behind(w, &w->nodes[nodes[0]]) >= found) /* its fellow members are behind it as well */
+    title.victims = (uint32_t)(behind(w, &w->nodes[nodes[0]]) - (found - 1));
   error = line_add(w, title);
   for (uint32_t i = 0; i < found; i++)
     w->nodes[nodes[i]].placed = false; /* walk() places it together with those behind it */
@@ -333,6 +347,8 @@ static int draw_ring(struct work *w, const struct member *members, uint32_t coun
     struct waittree_line line = {
         .kind = LINE_MEMBER, .first = i == 0, .last = i + 1 == found, .wait = edges[i]};
 
+    if (w->limits.bare_rings)
+      w->nodes[nodes[i]].placed = true;
     error = walk(w, line, nodes[i]);
   }
   free(nodes);
@@ -370,16 +386,6 @@ static int draw_rings(struct work *w)
 }
 
 /* --- roots --- */
-
-static int64_t behind(const struct work *w, const struct node *node)
-{
-  uint32_t row;
-  int64_t count = VALUE_UNKNOWN;
-
-  if (node->known && !snapshot_find_actor(w->s, node->target_key, node->actor, &row))
-    count = snapshot_int(w->s, RELATION_ACTORS, ACTORS_BEHIND, row);
-  return count > node->children ? count : node->children;
-}
 
 struct root {
   int64_t behind, longest_ms;
@@ -429,6 +435,13 @@ static int draw_root(struct work *w, uint32_t node)
   return error;
 }
 
+/* Behind a ring that does not list who is. */
+static bool is_hidden(const struct work *w, const struct node *node)
+{
+  return w->limits.bare_rings && node->own != NONE &&
+         snapshot_enum(w->s, RELATION_WAITS, WAITS_VERDICT, node->own) == VERDICT_VICTIM;
+}
+
 static int draw_roots(struct work *w)
 {
   struct root *roots = malloc(sizeof *roots * (w->node_count ? w->node_count : 1));
@@ -448,7 +461,7 @@ static int draw_roots(struct work *w)
     error = draw_root(w, roots[i].node);
   /* a circle that somebody may still leave has no root: it begins at any of its actors */
   for (uint32_t i = 0; i < w->node_count && !error && !is_full(w); i++)
-    if (w->nodes[i].child != NONE && !w->nodes[i].placed)
+    if (w->nodes[i].child != NONE && !w->nodes[i].placed && !is_hidden(w, &w->nodes[i]))
       error = draw_root(w, i);
   free(roots);
   return error;

@@ -38,6 +38,7 @@ struct waittree_line {
   uint32_t
       wait; /* row of `waits` that it is about: its own wait (members, waiters), one of those behind (roots) */
   uint32_t count; /* LINE_CORE: members; LINE_ROOT: waiters directly behind; LINE_MORE: left out */
+  uint32_t victims;          /* LINE_CORE: those who are stuck behind it, as far as is known */
   int64_t target_key, actor; /* VALUE_UNKNOWN where it is no single known actor */
 };
 
@@ -53,6 +54,7 @@ struct waittree {
 struct waittree_limits {
   uint32_t lines;    /* stop after so many; 0 = no limit */
   uint32_t siblings; /* waiters listed under one holder; 0 = all */
+  bool bare_rings;   /* who waits for a ring is counted but not listed */
   const char *
       word; /* only rings and roots with a waiter or holder whose name contains it; NULL or "" = all */
 };
