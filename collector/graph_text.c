@@ -122,6 +122,7 @@ struct by_holder {
   uint32_t *rows;
   bool *shown;
   uint32_t count;
+  int64_t siblings_max; /* lines for those who wait for the same actor; the others are counted */
 };
 
 static int compare_int(int64_t a, int64_t b)
@@ -190,27 +191,43 @@ static bool is_child(const struct by_holder *list, uint32_t i, int64_t target, i
 
 /* Those who wait for an actor, and those who wait for them. Depth first with an index for each level, at most as deep
  * as is readable; what is deeper is shown where the next root is looked for. */
-enum { LEVELS_MAX = 24 };
+enum { LEVELS_MAX = 24, SIBLINGS_MAX = 12 };
+
+/* Marks what is behind an actor as counted, without a line each; returns how many. */
+static uint32_t skip_behind(struct by_holder *list, uint32_t i, int64_t target, int64_t actor)
+{
+  uint32_t skipped = 0;
+
+  for (; is_child(list, i, target, actor); i++) {
+    skipped += !list->shown[list->rows[i]];
+    list->shown[list->rows[i]] = true;
+  }
+  return skipped;
+}
 
 static void print_behind(FILE *out, struct by_holder *list, int64_t target, int64_t actor,
-                         int level, int64_t *room)
+                         int level)
 {
   const struct snapshot *s = list->snapshot;
+  int siblings = 0;
 
   for (uint32_t i = first_child(list, target, actor); is_child(list, i, target, actor); i++) {
     uint32_t row = list->rows[i];
 
-    if (list->shown[row] || *room == 0)
+    if (list->shown[row])
       continue;
+    if (siblings++ == list->siblings_max) {
+      (void)fprintf(out, "%*s<- ... %u more\n", 2 + 3 * level, "",
+                    skip_behind(list, i, target, actor));
+      return;
+    }
     list->shown[row] = true;
-    if (*room > 0)
-      --*room;
     (void)fprintf(out, "%*s<- ", 2 + 3 * level, "");
     print_waiter(out, s, row);
     print_manner(out, s, row);
     if (level < LEVELS_MAX)
       print_behind(out, list, wait_int(s, WAITS_TARGET_KEY, row), wait_int(s, WAITS_WAITER, row),
-                   level + 1, room);
+                   level + 1);
   }
 }
 
@@ -226,11 +243,11 @@ static bool waits_itself(const struct snapshot *s, int64_t target, int64_t actor
 }
 
 /* A root is an actor that others wait for and that waits for nobody, or is in a core. */
-static void print_trees(FILE *out, struct by_holder *list, bool roots_only, int64_t *room)
+static void print_trees(FILE *out, struct by_holder *list, bool roots_only)
 {
   const struct snapshot *s = list->snapshot;
 
-  for (uint32_t i = 0; i < list->count && *room != 0; i++) {
+  for (uint32_t i = 0; i < list->count; i++) {
     uint32_t row = list->rows[i];
     int64_t target = wait_int(s, WAITS_HOLDER_TARGET_KEY, row),
             actor = wait_int(s, WAITS_HOLDER, row);
@@ -240,25 +257,20 @@ static void print_trees(FILE *out, struct by_holder *list, bool roots_only, int6
       continue;
     print_holder(out, s, row);
     (void)fputs(verdict_of(s, row) == VERDICT_VICTIM ? " (deadlocked)\n" : "\n", out);
-    print_behind(out, list, target, actor, 0, room);
+    print_behind(out, list, target, actor, 0);
   }
 }
 
-int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t most)
+int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t siblings_max)
 {
-  int64_t room = most < 0 ? -1 : most;
   struct by_holder list;
-  uint32_t left = 0;
   int error = by_holder_init(&list, snapshot);
 
+  list.siblings_max = siblings_max < 0 ? SIBLINGS_MAX : siblings_max;
   if (error == 0) {
     print_cores(out, snapshot);
-    print_trees(out, &list, true, &room);
-    print_trees(out, &list, false, &room);
-    for (uint32_t i = 0; i < list.count; i++)
-      left += !list.shown[list.rows[i]];
-    if (left > 0)
-      (void)fprintf(out, "... and %u more waits\n", left);
+    print_trees(out, &list, true);
+    print_trees(out, &list, false);
     if (snapshot_rows(snapshot, RELATION_WAITS) == 0)
       (void)fputs("nobody waits for anybody\n", out);
   }

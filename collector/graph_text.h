@@ -9,8 +9,9 @@
 
 #include "model/snapshot.h"
 
-/* `most`: waits outside of cores that are shown, < 0 = all; what is left out is counted. 0, -ENOMEM, -EIO. */
-int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t most);
+/* Of those who wait for the same actor at most `siblings_max` have a line, < 0: 12; the others are counted. 0, -ENOMEM,
+ * -EIO. */
+int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t siblings_max);
 int graph_text_print_dot(FILE *out, const struct snapshot *snapshot);
 
 #endif
