@@ -1,11 +1,13 @@
 /*
  * reader_slot.c - the reader's half of the seqlock of a slot, see region.h for the writer's.
  *
- *    hot (sequence first) -> dropped_oldest -> wait and held lines -> sequence again -> box (put) -> generation again
+ *    hot (sequence first) -> wait and held lines -> sequence again -> taken, dropped, put, taken again -> generation again
  *
  * A writer that never pauses could keep a reader waiting for ever: tries are bounded, and then the slot counts as torn.
  */
 #include "probe/hook/reader_slot.h"
+
+enum { BOX_TRIES = 4 };
 
 static void pause_briefly(void)
 {
@@ -43,11 +45,28 @@ static bool read_guarded(const struct reader_region *region, uint32_t index,
   return load_sequence(region, index) == slot->hot.sequence;
 }
 
-static void read_box(const struct reader_region *region, uint32_t index, uint64_t dropped_oldest,
-                     struct reader_slot *slot)
+static uint64_t load(const uint64_t *word)
 {
-  impasse_line_copy(reader_line(region->again, IMPASSE_ARRAY_BOX, index), &slot->box);
-  slot->box.dropped_oldest = dropped_oldest;
+  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* Taken and dropped first, then put, so that the depth is never negative; and taken once more, since a reader that was
+ * put aside in between would find it far too large. */
+static void read_box(const struct reach_target *target, struct reader_region *region,
+                     uint32_t index, struct reader_slot *slot)
+{
+  const struct impasse_hot *hot = reader_line(region->first, IMPASSE_ARRAY_HOT, index);
+  const struct impasse_hot *again = reader_line(region->again, IMPASSE_ARRAY_HOT, index);
+  const struct impasse_box *box = reader_line(region->first, IMPASSE_ARRAY_BOX, index);
+  for (unsigned i = 0; i < BOX_TRIES; i++) {
+    slot->hot.taken = load(&hot->taken);
+    uint64_t dropped_oldest = load(&box->dropped_oldest);
+    impasse_line_copy(reader_line(region->again, IMPASSE_ARRAY_BOX, index), &slot->box);
+    slot->box.dropped_oldest = dropped_oldest;
+    if (load(&again->taken) == slot->hot.taken)
+      return;
+    reader_region_refresh(target, region, index);
+  }
 }
 
 enum reader_slot_result reader_slot_read(const struct reach_target *target,
@@ -55,9 +74,7 @@ enum reader_slot_result reader_slot_read(const struct reach_target *target,
                                          unsigned tries, struct reader_slot *ret_slot)
 {
   struct reader_slot *slot = ret_slot;
-  const struct impasse_box *box = reader_line(region->first, IMPASSE_ARRAY_BOX, index);
   bool whole = false;
-  uint64_t dropped_oldest = 0;
   for (unsigned i = 0; i < tries && !whole; i++) {
     if (i > 0) {
       pause_briefly();
@@ -67,11 +84,10 @@ enum reader_slot_result reader_slot_read(const struct reach_target *target,
     if (!(slot->hot.generation & 1) || slot->hot.kind == IMPASSE_KIND_NONE ||
         slot->hot.kind >= IMPASSE_KIND_COUNT)
       return READER_SLOT_NONE;
-    dropped_oldest = __atomic_load_n(&box->dropped_oldest, __ATOMIC_ACQUIRE);
     whole = !reader_slot_acts(&slot->hot) || read_guarded(region, index, slot);
   }
   impasse_line_copy(reader_line(region->first, IMPASSE_ARRAY_COLD, index), &slot->cold);
-  read_box(region, index, dropped_oldest, slot);
+  read_box(target, region, index, slot);
   slot->number = region->header.first_slot + index;
   slot->reference = IMPASSE_REF(slot->number, slot->hot.generation);
   if (load_generation(region, index) != slot->hot.generation)
