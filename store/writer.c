@@ -559,7 +559,8 @@ static int write_gap(struct writer *w, struct snapshot_about about)
 
   for (unsigned c = 0; c < GAPS_COLUMN_COUNT; c++)
     values[c] = ENCODE_NULL;
-  values[GAPS_SINCE] = w->recorded_until_ms / 1000;
+  if (w->recorded_until_ms != VALUE_UNKNOWN)
+    values[GAPS_SINCE] = w->recorded_until_ms / 1000;
   values[GAPS_UNTIL] = about.now.wall_ms / 1000;
   if (w->missed)
     values[GAPS_COUNT] = w->missed;
@@ -572,11 +573,10 @@ static int write_gap(struct writer *w, struct snapshot_about about)
 /* Whether something is missing between what is recorded and this snapshot, and why. */
 static bool has_gap(struct writer *w, struct snapshot_about about)
 {
-  if (w->recorded_until_ms == VALUE_UNKNOWN)
-    return false;
   if (w->reason[0])
     return true;
-  if (w->last || about.now.wall_ms - w->recorded_until_ms < SILENCE_MS)
+  if (w->recorded_until_ms == VALUE_UNKNOWN || w->last ||
+      about.now.wall_ms - w->recorded_until_ms < SILENCE_MS)
     return false;
   snprintf(w->reason, sizeof(w->reason), "no recorder was running");
   return true;
