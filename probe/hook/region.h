@@ -107,7 +107,7 @@ extern "C" {
   8u /* held tables an actor; further ones count as unlisted holders of the table */
 #define IMPASSE_HOLDERS_INLINE 3u /* of a wait; a list where there are more */
 #define IMPASSE_LIST_REFS                                                                          \
-  48u /* references in one slot of kind list or service: lines WAIT0..HELD, 8 each */
+  40u /* references in one slot of kind list or service: lines WAIT0..HELD, 8 each */
 #define IMPASSE_LIST_CHAIN_MOST 64u /* slots a list may span */
 
 enum impasse_array {
