@@ -159,15 +159,26 @@ static void add_timeout(const struct snapshot *s, const struct core *core, struc
   }
 }
 
-/* The pool whose threads are all taken by waits for that pool, or NULL. */
+static bool is_pool(const struct snapshot *s, int64_t target_key, int64_t actor)
+{
+  uint32_t row = 0;
+
+  return snapshot_find_actor(s, target_key, actor, &row) == 0 &&
+         snapshot_enum(s, RELATION_ACTORS, ACTORS_KIND, row) == ACTOR_KIND_POOL;
+}
+
+/* The pool whose threads are all taken by waits for that pool, or NULL. It is a member itself: it waits for any of the
+ * actors on its threads, and what is queued waits for it. */
 static const char *starved_pool(const struct snapshot *s, const struct core *core)
 {
-  for (uint32_t i = 0; i < core->edge_count; i++)
-    if (row_via(s, core, i) == VIA_POOL) {
-      const char *object = row_text(s, core, i, WAITS_OBJECT);
+  for (uint32_t i = 0; i < core->edge_count; i++) {
+    uint32_t row = core->edges[i].row;
 
-      return object ? object : row_text(s, core, i, WAITS_HOLDER_NAME);
-    }
+    if (row_via(s, core, i) == VIA_POOL &&
+        is_pool(s, core->edges[i].waiter_target,
+                snapshot_int(s, RELATION_WAITS, WAITS_WAITER, row)))
+      return row_text(s, core, i, WAITS_WAITER_NAME);
+  }
   return NULL;
 }
 

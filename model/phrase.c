@@ -46,8 +46,9 @@ static void scaled(struct phrase *phrase, double value, double base, const char 
   double step = 1;
   while (fabs(value) >= 100 * step)
     step *= 10;
-  if (fabs(value) < 10 && floor(value) != value)
-    phrase_add(phrase, "%.1f%s", value, units[i]);
+  double tenths = round(value * 10) / 10;
+  if (fabs(value) < 10 && floor(tenths) != tenths)
+    phrase_add(phrase, "%.1f%s", tenths, units[i]);
   else
     phrase_add(phrase, "%.0f%s", round(value / step) * step, units[i]);
 }
