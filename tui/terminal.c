@@ -8,8 +8,8 @@
  *    SEGV BUS FPE ILL ABRT QUIT           restore, former action, raise     core dump, sanitizer report ...
  *
  * The last row is more than a flag, for there is no later: after a crash nobody returns to the loop, and a shell in
- * raw mode on the alternate screen is useless to whoever must now look for the cause. It uses write, tcsetattr and
- * sigaction alone, which POSIX lists as async-signal-safe, with bytes that were prepared when the terminal was taken.
+ * raw mode on the alternate screen is useless to whoever must now look for the cause. It uses poll, tcflush, write,
+ * tcsetattr and sigaction alone, which POSIX lists as async-signal-safe, with bytes that were prepared when the terminal was taken.
  */
 #include "tui/terminal.h"
 
@@ -60,11 +60,21 @@ struct terminal {
 
 /* --- signals --- */
 
+/* Nobody may be reading the terminal any more; then what is queued is dropped, so that the bytes find room. */
+static void make_room(void)
+{
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+  if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
+    (void)tcflush(STDOUT_FILENO, TCOFLUSH);
+}
+
 static void restore_now(void)
 {
   if (!guard.active || guard.owner != getpid())
     return;
   guard.active = 0;
+  make_room();
   (void)!write(STDOUT_FILENO, guard.restore,
                guard.restore_bytes); /* nothing is left to be done where it fails */
   (void)tcsetattr(STDIN_FILENO, TCSANOW, &guard.modes);
@@ -227,6 +237,7 @@ void terminal_close(struct terminal *terminal)
   if (!terminal)
     return;
   if (terminal->screen) {
+    make_room();
     if (terminal->mouse)
       (void)mousemask(0, NULL);
     (void)endwin();
