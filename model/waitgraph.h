@@ -36,7 +36,7 @@
 
 #define WAITGRAPH_NO_CORE UINT32_MAX
 #define WAITGRAPH_BEHIND_UNKNOWN UINT32_MAX
-#define WAITGRAPH_WALK_STEPS 2000000u
+#define WAITGRAPH_WALK_STEPS 500000u
 
 struct waitgraph_group {
   uint32_t node;         /* the waiter; groups are sorted by it */
