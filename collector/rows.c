@@ -54,29 +54,6 @@ static int open_past(struct rows *rows, const struct options *options, bool whol
   return 0;
 }
 
-static bool shows_target(const struct snapshot *s, const char *wish)
-{
-  const struct options one = {.targets = {wish}, .target_count = 1};
-
-  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
-    if (options_want_target(&one, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
-                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
-      return true;
-  return false;
-}
-
-/* A target that is not there is a slip of the pen and deserves better than an answer without rows. */
-static int check_targets_shown(const struct options *options, const struct snapshot *snapshot,
-                               struct complaint *complaint)
-{
-  for (size_t i = 0; i < options->target_count; i++)
-    if (!shows_target(snapshot, options->targets[i]))
-      return complaint_set(complaint, -ESRCH,
-                           "no process \"%s\" that impasse can watch; see: impasse show targets",
-                           options->targets[i]);
-  return 0;
-}
-
 int rows_open(struct rows *rows, const struct options *options, bool whole_db,
               struct complaint *complaint)
 {
@@ -90,8 +67,6 @@ int rows_open(struct rows *rows, const struct options *options, bool whole_db,
   if (feeds_speak_of_past(options))
     return open_past(rows, options, whole_db, complaint);
   error = take_one(options, &rows->snapshot, complaint);
-  if (error == 0)
-    error = check_targets_shown(options, rows->snapshot, complaint);
   return error < 0 ? error : open_live(rows, complaint);
 }
 

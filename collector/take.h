@@ -33,7 +33,8 @@ struct take {
  * -ETIME where patience ran out (without complaint). */
 int take_run(const struct take *take, struct complaint *complaint);
 
-/* One snapshot of now that has rates in it; patience is ten intervals. */
+/* One snapshot of now that has rates in it; patience is ten intervals. -ESRCH where one of the targets that the
+ * options name is not in it. */
 int take_one(const struct options *options, struct snapshot **ret_snapshot,
              struct complaint *complaint);
 
