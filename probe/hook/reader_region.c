@@ -212,11 +212,21 @@ static bool is_older(const struct reach_target *target, const struct impasse_hea
   return opened <= start - slept;
 }
 
+/* The regions that a process maps for writing. Whoever maps one for reading only is another reader: ourselves. */
+static int list_regions(const struct reach_target *target, struct reach_memfd ret_list[FOUND_MOST])
+{
+  int kept = 0, count = reach_memfds(target, IMPASSE_REGION_NAME, ret_list, FOUND_MOST);
+  for (int i = 0; i < count && i < FOUND_MOST; i++)
+    if (ret_list[i].writable)
+      ret_list[kept++] = ret_list[i];
+  return count < 0 ? count : kept;
+}
+
 static bool maps_inode(const struct reach_target *target, uint64_t inode)
 {
   struct reach_memfd found[FOUND_MOST];
-  int count = reach_memfds(target, IMPASSE_REGION_NAME, found, FOUND_MOST);
-  for (int i = 0; i < count && i < FOUND_MOST; i++)
+  int count = list_regions(target, found);
+  for (int i = 0; i < count; i++)
     if (found[i].inode == inode)
       return true;
   return false;
@@ -335,7 +345,7 @@ int reader_regions_find(const struct reach_target *target, struct reader_regions
 {
   struct reach_memfd found[FOUND_MOST];
   struct finding *finding = NULL;
-  int pid = 0, count = reach_memfds(target, IMPASSE_REGION_NAME, found, FOUND_MOST);
+  int pid = 0, count = list_regions(target, found);
   int error = count < 0 ? count : own_pid(target, &pid);
   if (error) {
     reach_explain(reach_pid(target), error, reason, READER_REASON_BYTES);
@@ -344,7 +354,7 @@ int reader_regions_find(const struct reach_target *target, struct reader_regions
   finding = calloc(1, sizeof *finding);
   if (!finding)
     return -ENOMEM;
-  for (int i = 0; i < count && i < FOUND_MOST; i++)
+  for (int i = 0; i < count; i++)
     if (!known(regions, found[i].inode))
       look_at(target, &found[i], pid, finding);
   append(regions, finding);
@@ -364,9 +374,8 @@ int reader_regions_find(const struct reach_target *target, struct reader_regions
 int reader_regions_probe(const struct reach_target *target)
 {
   char reason[READER_REASON_BYTES];
-  struct reach_memfd one;
   struct reader_regions regions = {0};
-  int count = reach_memfds(target, IMPASSE_REGION_NAME, &one, 1);
+  int count = reach_memfds(target, IMPASSE_REGION_NAME, NULL, 0);
   if (count <= 0)
     return count;
   int error = reader_regions_find(target, &regions, reason);
