@@ -15,6 +15,7 @@ store         | store model                                    | sqlite3\.h|jans
 tui           | tui model                                      | ncurses\.h|curses\.h|term\.h|jansson\.h
 demo          | demo probe/hook                                |
 collector     | collector demo tui store probe/hook probe/process probe/reach probe model | uv\.h|sqlite3\.h|jansson\.h|linux/.*
+man           | man collector tui store model                    |
 '
 others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|elfutils/.*|bpf/.*|linux/.*'
 
