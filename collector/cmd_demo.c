@@ -130,7 +130,7 @@ static void demo_list(FILE *out)
 const struct command cmd_demo = {
     .name = "demo",
     .args = "[SHAPE...]",
-    .help = "run a program that shows the failure shapes for real",
+    .help = "Run a program that shows the failure shapes for real",
     .manual = "Runs real threads, locks and queues that are watched through the hook library,\n"
               "prints the process id, and `ready` when every shape has reached its state.\n"
               "It ends on SIGINT, SIGTERM, or after --duration.\n"
