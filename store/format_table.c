@@ -16,11 +16,12 @@
 struct cell {
   char *text;
   unsigned width;
-  bool right;
+  bool number;
 };
 
 struct table {
   unsigned *widths;
+  bool *right;        /* columns with a number among the kept rows */
   struct cell *cells; /* of the rows that are kept, count each */
   unsigned kept;
   bool flowing; /* widths are fixed and the kept rows are printed */
@@ -29,7 +30,7 @@ struct table {
 
 static int make_cell(const struct table *t, const struct query_value *value, struct cell *ret_cell)
 {
-  struct cell cell = {.right = value->type == QUERY_INTEGER || value->type == QUERY_REAL};
+  struct cell cell = {.number = value->type == QUERY_INTEGER || value->type == QUERY_REAL};
   char number[FORMAT_NUMBER_BYTES];
 
   switch (value->type) {
@@ -77,19 +78,18 @@ static void print_row(struct format *f, const struct cell *cells)
   for (unsigned i = 0; i < f->count; i++) {
     unsigned room = t->widths[i] > cells[i].width ? t->widths[i] - cells[i].width : 0;
 
-    if (cells[i].right)
+    if (t->right[i])
       pad(f->out, room);
     fputs(cells[i].text, f->out);
     if (i + 1 == f->count)
       break;
-    if (!cells[i].right)
+    if (!t->right[i])
       pad(f->out, room);
     fputs("  ", f->out);
   }
   fputc('\n', f->out);
 }
 
-/* Names of columns of numbers stand over their right edge. */
 static int print_names(struct format *f)
 {
   const struct table *t = f->state;
@@ -100,8 +100,6 @@ static int print_names(struct format *f)
     cells[i].text = harmless_text(f->names[i], strlen(f->names[i]), t->utf8, &cells[i].width);
     if (!cells[i].text)
       e = -ENOMEM;
-    for (unsigned row = 0; row < t->kept && !cells[i].right; row++)
-      cells[i].right = t->cells[row * f->count + i].right;
     if (t->widths[i] < cells[i].width)
       t->widths[i] = cells[i].width;
   }
@@ -135,8 +133,9 @@ static int table_begin(struct format *f)
   f->state = t;
   t->utf8 = harmless_locale_is_utf8();
   t->widths = calloc(f->count, sizeof(*t->widths));
+  t->right = calloc(f->count, sizeof(*t->right));
   t->cells = calloc((size_t)f->count * ROWS_KEPT, sizeof(*t->cells));
-  return t->widths && t->cells ? 0 : -ENOMEM;
+  return t->widths && t->right && t->cells ? 0 : -ENOMEM;
 }
 
 static int table_row(struct format *f, const struct query_value *values)
@@ -149,7 +148,10 @@ static int table_row(struct format *f, const struct query_value *values)
       free_cells(cells, i);
       return -ENOMEM;
     }
-    if (!t->flowing && t->widths[i] < cells[i].width)
+    if (t->flowing)
+      continue;
+    t->right[i] |= cells[i].number;
+    if (t->widths[i] < cells[i].width)
       t->widths[i] = cells[i].width;
   }
   if (t->flowing) {
@@ -175,6 +177,7 @@ static void table_done(struct format *f)
     free_cells(t->cells, (size_t)t->kept * f->count);
   free(t->cells);
   free(t->widths);
+  free(t->right);
   free(t);
 }
 
