@@ -4,6 +4,20 @@
 #include <curses.h>
 #include <string.h>
 #include <term.h>
+#include <unistd.h>
+
+bool capability_is_screen(void)
+{
+  int error;
+  const char *place;
+
+  if (setupterm(NULL, STDOUT_FILENO, &error) != OK)
+    return false;
+  place = tigetstr("cup");
+  place = place == (const char *)-1 ? NULL : place;
+  (void)del_curterm(cur_term);
+  return place != NULL;
+}
 
 /* Without the padding ($<5>): there is no time to wait in a crash. */
 static size_t add(char *buffer, size_t size, size_t used, const char *text)

@@ -2,7 +2,7 @@
  * terminal.c - takes the terminal, reads it, gives it back whatever happens. Not here: meaning and painting.
  *
  *    signal                               handler                           then
- *    TERM INT HUP                         flag, wake                        loop: tui_input says TUI_QUIT
+ *    TERM INT HUP                         flag, wake, drop unread output    loop: tui_input says TUI_QUIT
  *    the same once more                   restore, default action           for a loop that hangs
  *    WINCH CONT TSTP                      flag, wake                        loop: repaint, or stop
  *    SEGV BUS FPE ILL ABRT QUIT           restore, former action, raise     core dump, sanitizer report ...
@@ -93,6 +93,8 @@ static void on_loop_signal(int number)
       (void)signal(number, SIG_DFL);
       (void)raise(number);
     }
+    if (i < END_SIGNALS)
+      make_room(); /* the loop may hang in a paint that nobody reads */
     guard.pending[i] = 1;
   }
   (void)!write(guard.wake_fd, &one, sizeof one); /* full means that the loop will wake anyway */
@@ -198,6 +200,8 @@ int terminal_open(bool mouse, struct terminal **ret_terminal)
     return -EBUSY;
   if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &guard.modes))
     return -ENOTTY;
+  if (!capability_is_screen())
+    return -EINVAL;
   terminal = calloc(1, sizeof *terminal);
   if (!terminal)
     return -ENOMEM;
