@@ -255,7 +255,7 @@ static void await_ticks(void)
   while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < ns);
 }
 
-static void fork_and_leave(void *context, int in, int out)
+__attribute__((noreturn)) static void fork_and_leave(void *context, int in, int out)
 {
   (void)context;
   (void)impasse_actor_open(impasse_text("parent"));
@@ -269,6 +269,7 @@ static void fork_and_leave(void *context, int in, int out)
   if (write(out, &pid, sizeof pid) != sizeof pid)
     _exit(1);
   test_child_await(in);
+  _exit(0);
 }
 
 static void a_child_whose_parent_is_gone_is_silent_too(void **state)
