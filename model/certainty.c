@@ -11,7 +11,7 @@ struct judge {
   struct certainty_span
       *nodes; /* of each node judged so far: it and everything that it needs to be held up */
   const uint32_t *group_first;
-  uint8_t *certainty;    /* ENUM_UNKNOWN: not judged */
+  uint8_t *certainty; /* ENUM_UNKNOWN: not judged */
 };
 
 static const struct certainty_span always = {0, UINT64_MAX, true};
