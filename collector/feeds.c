@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,10 @@ int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval
   error = feeds_check_targets(options, complaint);
   if (error < 0)
     return error;
+  if (options->exact)
+    (void)fprintf(stderr, "impasse: --exact: hooked programs count exactly as they are; no probe "
+                          "was needed, it costs "
+                          "nothing\n");
   if (options->interval_ns == OPTION_UNSET && open_recorder(loop, options, ret_feed) == 0)
     return 0;
   return open_sweep(loop, options, interval_ns, ret_feed, complaint);

@@ -36,6 +36,9 @@ struct sampler {
 
   /* of the discovery thread */
   struct discovery *discovery;
+  uint64_t told
+      [TARGETS_MAX]; /* target_keys of named processes that have a row though nothing reads them */
+  size_t told_count;
   bool first_pass;
   bool told_full;
 };
@@ -135,21 +138,61 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
   return 0;
 }
 
+static struct sweep *row_without_reader(uint64_t target_key, enum target_state state,
+                                        const char *reason)
+{
+  struct sweep *sweep = sweep_new(target_key, sources[0]->tag, SWEEP_FAILED);
+
+  if (!sweep)
+    return NULL;
+  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
+  sweep->target.state = (uint8_t)state;
+  sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
+  return sweep;
+}
+
+static void forget_told(struct sampler *s, uint64_t target_key)
+{
+  for (size_t i = 0; i < s->told_count; i++)
+    if (s->told[i] == target_key)
+      s->told[i--] = s->told[--s->told_count];
+}
+
 /* A row for a process that was named and cannot be read. */
 static void tell_unreadable(struct sampler *s, const struct reach_target *target,
                             const char *reason)
 {
-  struct sweep *sweep = sweep_new(TARGET_KEY(reach_start_ticks(target), reach_pid(target)),
-                                  sources[0]->tag, SWEEP_FAILED);
+  uint64_t key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  struct sweep *sweep = row_without_reader(key, TARGET_UNREADABLE, reason);
 
   if (!sweep)
     return;
-  sweep->begin_ns = clock_mono_ns();
   (void)process_fill(target, sweep); /* what it cannot read stays unknown */
-  sweep->target.state = TARGET_UNREADABLE;
-  sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
-  sweep->end_ns = clock_mono_ns();
   model_thread_post(s->model, sweep);
+  forget_told(s, key);
+  if (s->told_count < TARGETS_MAX)
+    s->told[s->told_count++] = key;
+}
+
+/* Those of them that have gone are told as well: no worker would see it. */
+static void tell_gone(struct sampler *s)
+{
+  for (size_t i = 0; i < s->told_count; i++) {
+    uint64_t key = s->told[i];
+    struct reach_target *target = NULL;
+    struct sweep *sweep;
+
+    if (reach_open(TARGET_KEY_PID(key), &target) == 0 &&
+        TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == key) {
+      reach_close(target);
+      continue;
+    }
+    reach_close(target);
+    sweep = row_without_reader(key, TARGET_GONE, "exited");
+    if (sweep)
+      model_thread_post(s->model, sweep);
+    s->told[i--] = s->told[--s->told_count];
+  }
 }
 
 /* Asks every source; returns how many read it from now on. The reason is that of the last one that could not tell. */
@@ -172,6 +215,8 @@ static size_t recognise(struct sampler *s, pid_t pid, struct reach_target *targe
     else if (watch(s, own, *source) == 0)
       watched++;
   }
+  if (watched > 0)
+    forget_told(s, TARGET_KEY(reach_start_ticks(target), pid));
   return watched;
 }
 
@@ -238,6 +283,7 @@ static void pass(struct sampler *s)
   pid_t *pids, pid;
 
   reap_workers(s, now);
+  tell_gone(s);
   if (reach_pids(&pids, &count) < 0)
     return; /* /proc or memory is short: the next tick tries again */
   (void)discovery_list(s->discovery, pids, count, now); /* -ENOMEM: the same */

@@ -39,6 +39,7 @@ struct worker {
 
   /* of the thread */
   void *session; /* NULL: not open */
+  char *name;    /* of the process when it was found; NULL unknown */
   struct cadence cadence;
   unsigned failures; /* in a row */
   uint64_t next_sweep_ns;
@@ -88,12 +89,28 @@ static struct sweep *failed_sweep(struct worker *w, enum target_state state, con
   return sweep;
 }
 
+/* A process that is gone has no name any more: it is kept from the time when it had one. */
+static void remember_name(struct worker *w)
+{
+  struct sweep *scratch = sweep_new(w->target_key, w->source->tag, SWEEP_FAILED);
+  const char *name;
+
+  if (!scratch)
+    return;
+  (void)process_fill(w->target, scratch); /* -ESRCH: it was too late */
+  name = sweep_text(scratch, scratch->target.name);
+  w->name = name ? strdup(name) : NULL;
+  sweep_free(scratch);
+}
+
 /* Completes what the source read with what every process has, and hands it on. */
 static void post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
 {
   if (sweep->kind != SWEEP_ROUND) {
     (void)process_fill(w->target,
                        sweep); /* -ESRCH: what the source said stands, the rest is unknown */
+    if (!sweep->target.name && w->name)
+      sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
     cadence_sweep_cost(&w->cadence, clock_thread_ns() - cpu_begin_ns);
     sweep->target.interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
   }
@@ -260,6 +277,7 @@ static void *worker_run(void *argument)
   struct worker *w = argument;
   bool exited = false, more = true;
 
+  remember_name(w);
   while (more && !atomic_load(&w->stopping)) {
     uint64_t now = clock_mono_ns();
 
@@ -290,6 +308,7 @@ static void worker_free(struct worker *w)
   reach_close(w->target);
   if (w->wake_fd >= 0)
     (void)close(w->wake_fd);
+  free(w->name);
   pthread_mutex_destroy(&w->lock);
   free(w);
 }
