@@ -28,7 +28,8 @@ struct finding detect_actor_finding(const struct snapshot *s, uint32_t row, cons
   };
 }
 
-/* First row of `waits` of that waiter, by binary search: the rows are sorted by (target_key, waiter, ...). */
+/* First row of `waits` of that waiter, by binary search: the rows are sorted by (target_key,
+ * waiter, ...). */
 static uint32_t first_wait(const struct snapshot *s, int64_t target_key, int64_t actor)
 {
   uint32_t first = 0, count = 0;

@@ -1,4 +1,5 @@
-/* detect_blind.c - the monitor itself: what it can no longer see, and why silence of the others is not good news. */
+/* detect_blind.c - the monitor itself: what it can no longer see, and why silence of the others is
+ * not good news. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,8 @@ static int64_t target_int(const struct snapshot *s, unsigned column, uint32_t ro
   return snapshot_int(s, RELATION_TARGETS, column, row);
 }
 
-/* What all findings about one target have in common; `what` ends the key, the sentence begins with the target. */
+/* What all findings about one target have in common; `what` ends the key, the sentence begins with
+ * the target. */
 static void tell(const struct snapshot *s, uint32_t row, const char *what, uint8_t severity,
                  uint64_t for_ns, const struct phrase *rest, struct finding_sink *sink)
 {
@@ -198,7 +200,8 @@ static struct blind_target look(const struct snapshot *s, uint32_t row,
   return t;
 }
 
-/* Processes that never could be read are one finding together: a machine has hundreds of other users' processes. */
+/* Processes that never could be read are one finding together: a machine has hundreds of other
+ * users' processes. */
 static void tell_unreadable(const struct snapshot *s, const uint32_t *rows, uint32_t listed,
                             uint32_t count, struct finding_sink *sink)
 {

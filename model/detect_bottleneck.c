@@ -1,4 +1,5 @@
-/* detect_bottleneck.c - one owner, one message at a time: many wait behind an actor that does its best. */
+/* detect_bottleneck.c - one owner, one message at a time: many wait behind an actor that does its
+ * best. */
 #include <math.h>
 #include <stdbool.h>
 
@@ -16,7 +17,8 @@ static double actor_real(const struct snapshot *s, unsigned column, uint32_t row
   return snapshot_real(s, RELATION_ACTORS, column, row);
 }
 
-/* Runs or could run, gets something done, and is one actor: a pool serves with as many as it has. */
+/* Runs or could run, gets something done, and is one actor: a pool serves with as many as it
+ * has. */
 static bool works(const struct snapshot *s, uint32_t row)
 {
   uint8_t state = snapshot_enum(s, RELATION_ACTORS, ACTORS_STATE, row);

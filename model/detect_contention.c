@@ -21,7 +21,8 @@ static int64_t table_int(const struct snapshot *s, unsigned column, uint32_t row
   return snapshot_int(s, RELATION_TABLES, column, row);
 }
 
-/* One actor that waits long for a lock is a wait, not a contest. Unknown figures do not speak against one. */
+/* One actor that waits long for a lock is a wait, not a contest. Unknown figures do not speak
+ * against one. */
 static bool several_want_it(const struct snapshot *s, uint32_t row)
 {
   int64_t readers = table_int(s, TABLES_READ_WAITERS, row),

@@ -19,7 +19,8 @@ static bool in_core(const struct snapshot *s, uint32_t row)
          wait_int(s, WAITS_CORE, row) != VALUE_UNKNOWN;
 }
 
-/* The identity under which a thread and the actor that it runs are one: the negative thread id, which no key is. */
+/* The identity under which a thread and the actor that it runs are one: the negative thread id,
+ * which no key is. */
 static int64_t joined(const struct snapshot *s, int64_t target_key, int64_t actor)
 {
   uint32_t row = 0;
@@ -86,7 +87,8 @@ static uint32_t find_member(const struct core *core, int64_t target_key, int64_t
   return CORE_OUTSIDE;
 }
 
-/* Names of members that are threads: the actor that such a thread runs, if it is a member or merely runs there. */
+/* Names of members that are threads: the actor that such a thread runs, if it is a member or merely
+ * runs there. */
 static void name_threads(const struct snapshot *s, struct core *core)
 {
   uint32_t first = 0, count = 0;
@@ -131,8 +133,9 @@ static void fill_members(const struct snapshot *s, struct core *core)
     name_threads(s, core);
 }
 
-/* Breadth first from `start` along edges inside the core, until an edge leads back to it. `via` has room for a number
- * for each member (the edge by which it was reached), `queue` as well. Returns the closing edge, CORE_OUTSIDE if none. */
+/* Breadth first from `start` along edges inside the core, until an edge leads back to it. `via` has
+ * room for a number for each member (the edge by which it was reached), `queue` as well. Returns
+ * the closing edge, CORE_OUTSIDE if none. */
 static uint32_t search_cycle(const struct core *core, uint32_t start, uint32_t *via,
                              uint32_t *queue)
 {
@@ -162,6 +165,26 @@ uint32_t detect_core_waiter(const struct core *core, uint32_t edge)
   return find_member(core, core->edges[edge].waiter_target, core->edges[edge].waiter);
 }
 
+/* From waiter to holder, beginning with the name that sorts first: the same circle reads the same
+ * wherever it was entered. The edges come in the opposite order. */
+static void put_in_order(struct core *core)
+{
+  uint32_t n = core->cycle_length, first = 0;
+  uint32_t *ordered = core->cycle + n; /* the array has room for two circles */
+
+  for (uint32_t i = 0; i < n; i++)
+    ordered[i] = core->cycle[n - 1 - i];
+  for (uint32_t i = 1; i < n; i++) {
+    const char *name = core->members[detect_core_waiter(core, ordered[i])].name;
+    const char *smallest = core->members[detect_core_waiter(core, ordered[first])].name;
+
+    if (name && (!smallest || strcmp(name, smallest) < 0))
+      first = i;
+  }
+  for (uint32_t i = 0; i < n; i++)
+    core->cycle[i] = ordered[(first + i) % n];
+}
+
 static int fill_cycle(struct core *core)
 {
   uint32_t *via = calloc(core->member_count, sizeof(*via));
@@ -169,11 +192,12 @@ static int fill_cycle(struct core *core)
   uint32_t closing = CORE_OUTSIDE, start = 0;
   int error = -ENOMEM;
 
-  core->cycle = calloc(core->member_count, sizeof(*core->cycle));
+  core->cycle = calloc(core->member_count, 2 * sizeof(*core->cycle));
   if (!via || !queue || !core->cycle)
     goto out;
   error = 0;
-  /* A member without a way back is there only when rows of the core are missing: try a few others. */
+  /* A member without a way back is there only when rows of the core are missing: try a few
+   * others. */
   for (start = 0; start < core->member_count && start < 16; start++) {
     closing = search_cycle(core, start, via, queue);
     if (closing != CORE_OUTSIDE)
@@ -186,11 +210,7 @@ static int fill_cycle(struct core *core)
     if (detect_core_waiter(core, edge) == start)
       break;
   }
-  for (uint32_t i = 0, j = core->cycle_length - 1; i < j; i++, j--) {
-    uint32_t edge = core->cycle[i];
-    core->cycle[i] = core->cycle[j];
-    core->cycle[j] = edge;
-  }
+  put_in_order(core);
 out:
   free(via);
   free(queue);

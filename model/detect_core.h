@@ -1,11 +1,11 @@
 /*
  * detect_core.h - the deadlocked cores of a snapshot, put together again from the rows of `waits`.
  *
- * A row carries the number of its core; names, edges and a readable cycle are collected here. An actor and the thread
- * that runs it are one member, under the actor's name.
+ * A row carries the number of its core; names, edges and a readable cycle are collected here. An
+ * actor and the thread that runs it are one member, under the actor's name.
  *
- * Not here: what is deadlocked (waitgraph.h) and how sure that is (tick.h); when it is worth an alert
- * (detect_deadlock.c).
+ * Not here: what is deadlocked (waitgraph.h) and how sure that is (tick.h); when it is worth an
+ * alert (detect_deadlock.c).
  */
 #ifndef IMPASSE_MODEL_DETECT_CORE_H
 #define IMPASSE_MODEL_DETECT_CORE_H
@@ -28,8 +28,8 @@ struct core_edge {
 #define CORE_OUTSIDE UINT32_MAX
 
 struct core_member {
-  int64_t target_key,
-      actor;        /* key of the actor for people: never that of its thread where it has one */
+  int64_t target_key;
+  int64_t actor;    /* key of the actor for people: never that of its thread where it has one */
   const char *name; /* lives as long as the snapshot; may be NULL */
   const char *target;
   uint32_t edge_first, edge_count; /* into core.edges */
@@ -40,8 +40,7 @@ struct core {
   uint32_t edge_count;
   struct core_member *members; /* in the order of the edges' waiters */
   uint32_t member_count;
-  uint32_t *
-      cycle; /* edges, waiter to holder, of one shortest cycle through the first member that is in one */
+  uint32_t *cycle; /* edges of one shortest cycle, waiter to holder, from the first name on */
   uint32_t cycle_length;
   int64_t victims;   /* blocked behind it and no members; VALUE_UNKNOWN */
   uint8_t verdict;   /* VERDICT_DEADLOCK or VERDICT_TIMED */

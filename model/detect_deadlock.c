@@ -1,6 +1,6 @@
-/* detect_deadlock.c - circles of waits: for ever (critical), or until a timeout (a warning, critical when it recurs).
- * Not here: what is a circle and how sure that is, see waitgraph.h and tick.h; waits without a holder, see
- * detect_stuck.c. */
+/* detect_deadlock.c - circles of waits: for ever (critical), or until a timeout (a warning,
+ * critical when it recurs). Not here: what is a circle and how sure that is, see waitgraph.h and
+ * tick.h; waits without a holder, see detect_stuck.c. */
 #include "model/detect_deadlock.h"
 
 #include <stdbool.h>
@@ -35,8 +35,7 @@ enum { EPISODES_MAX = 256, EPISODE_TIMES = 3 };
 /* A timed circle that was seen, by its key, with the beginnings of its last episodes. */
 struct episodes {
   uint64_t key_hash;
-  uint64_t
-      waits_hash; /* of the present or last episode: other waits of the same actors are another episode */
+  uint64_t waits_hash; /* of the newest episode: other waits of the same actors are another one */
   uint64_t seen_tick;
   int64_t begun_ms[EPISODE_TIMES]; /* newest first */
 };
@@ -107,7 +106,8 @@ static void add_circle(const struct core *core, struct phrase *sentence)
     phrase_name(sentence, core->members[detect_core_waiter(core, core->cycle[0])].name);
 }
 
-/* "call, lock accounts": each different kind of the circle once, locks by their names; at most four. */
+/* "call, lock accounts": each different kind of the circle once, locks by their names; at most
+ * four. */
 static void add_kinds(const struct snapshot *s, const struct core *core, struct phrase *sentence)
 {
   enum { KINDS_MAX = 4 };
@@ -167,8 +167,8 @@ static bool is_pool(const struct snapshot *s, int64_t target_key, int64_t actor)
          snapshot_enum(s, RELATION_ACTORS, ACTORS_KIND, row) == ACTOR_KIND_POOL;
 }
 
-/* The pool whose threads are all taken by waits for that pool, or NULL. It is a member itself: it waits for any of the
- * actors on its threads, and what is queued waits for it. */
+/* The pool whose threads are all taken by waits for that pool, or NULL. It is a member itself: it
+ * waits for any of the actors on its threads, and what is queued waits for it. */
 static const char *starved_pool(const struct snapshot *s, const struct core *core)
 {
   for (uint32_t i = 0; i < core->edge_count; i++) {
@@ -205,10 +205,12 @@ static void core_sentence(const struct snapshot *s, const struct core *core, uns
 
 /* --- the detail --- */
 
-static void add_edge(struct json *json, const struct snapshot *s, const struct core *core,
+/* False where the list is full: then nothing of this edge is there. */
+static bool add_edge(struct json *json, const struct snapshot *s, const struct core *core,
                      uint32_t edge)
 {
   uint32_t row = core->edges[edge].row;
+  struct json_mark mark = json_mark(json);
 
   json_object(json, NULL);
   json_text(json, "waiter", row_text(s, core, edge, WAITS_WAITER_NAME));
@@ -218,34 +220,36 @@ static void add_edge(struct json *json, const struct snapshot *s, const struct c
   json_int(json, "blocked_ms", snapshot_int(s, RELATION_WAITS, WAITS_BLOCKED_MS, row));
   json_text(json, "timeout", row_word(s, core, edge, WAITS_TIMEOUT));
   json_end(json);
+  if (!json->full)
+    return true;
+  json_rewind(json, mark);
+  return false;
 }
 
-/* The edges of the circle first, because the list is bounded. */
+static bool in_cycle(const struct core *core, uint32_t edge)
+{
+  for (uint32_t i = 0; i < core->cycle_length; i++)
+    if (core->cycle[i] == edge)
+      return true;
+  return false;
+}
+
+/* The edges of the circle first, because the list is bounded; then others, unless the circle alone
+ * fills it. */
 static void add_edges(struct json *json, const struct snapshot *s, const struct core *core)
 {
-  uint32_t room = DEADLOCK_LIST_MAX;
+  uint32_t count = 0;
 
   json_array(json, "edges");
-  for (uint32_t i = 0; i < core->cycle_length && room > 0 && !json->full; i++, room--) {
-    struct json_mark mark = json_mark(json);
-
-    add_edge(json, s, core, core->cycle[i]);
-    if (json->full)
-      json_rewind(json, mark), room = 1;
-  }
-  for (uint32_t i = 0; i < core->edge_count && room > 0 && core->edge_count > core->cycle_length;
-       i++) {
-    struct json_mark mark = json_mark(json);
-    bool told = false;
-
-    for (uint32_t k = 0; k < core->cycle_length && k < DEADLOCK_LIST_MAX && !told; k++)
-      told = core->cycle[k] == i;
-    if (told)
+  for (uint32_t i = 0; i < core->cycle_length && count < DEADLOCK_LIST_MAX; i++, count++)
+    if (!add_edge(json, s, core, core->cycle[i]))
+      count = DEADLOCK_LIST_MAX;
+  for (uint32_t i = 0; i < core->edge_count && count < DEADLOCK_LIST_MAX; i++) {
+    if (in_cycle(core, i))
       continue;
-    add_edge(json, s, core, i);
-    room--;
-    if (json->full)
-      json_rewind(json, mark), room = 0;
+    if (!add_edge(json, s, core, i))
+      break;
+    count++;
   }
   json_end(json);
 }
@@ -302,7 +306,8 @@ static struct episodes *find_episodes(struct deadlock_state *state, uint64_t key
   return oldest;
 }
 
-/* Notes that this circle is there now; how many separate times it was, within the time that counts. */
+/* Notes that this circle is there now; how many separate times it was, within the time that
+ * counts. */
 static unsigned count_episodes(struct deadlock_state *state, const struct snapshot *s,
                                const struct core *core, const char *key)
 {

@@ -1,5 +1,5 @@
-/* detect_latent.c - circles that have not closed yet: each wait was seen, at different times. Not here: what was ever
- * seen waiting, see callgraph.h. */
+/* detect_latent.c - circles that have not closed yet: each wait was seen, at different times. Not
+ * here: what was ever seen waiting, see callgraph.h. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,9 @@ static const struct {
             .circles_told = 64,
             .keep_ns = 60 * SECOND_NS};
 
-/* Kinds of wait whose holder is an actor by what it does. The owner of a lock is whoever had it at that instant: two
- * actors that use one mutex wait for each other in turns, and no circle comes of it. */
+/* Kinds of wait whose holder is an actor by what it does. The owner of a lock is whoever had it at
+ * that instant: two actors that use one mutex wait for each other in turns, and no circle comes of
+ * it. */
 static const bool lasting_via[] = {[VIA_CALL] = true,
                                    [VIA_JOIN] = true,
                                    [VIA_ROOM] = true,
@@ -67,7 +68,8 @@ static int edge_order(const void *left, const void *right)
   return order != 0 ? order : (a->row > b->row) - (a->row < b->row);
 }
 
-/* How old the process was when the edge was seen last: the key holds its start in ticks of 10 ms since boot. */
+/* How old the process was when the edge was seen last: the key holds its start in ticks of 10 ms
+ * since boot. */
 static bool after_startup(const struct snapshot *s, uint32_t row)
 {
   struct tick_clock now = snapshot_about(s).now;
@@ -93,7 +95,8 @@ static bool alive(const struct snapshot *s, const struct instance *i)
   return snapshot_find_actor(s, i->target_key, i->actor, &row) == 0;
 }
 
-/* Edges that count, between actors that live now (so all of a circle live together). 0 or -1 without memory. */
+/* Edges that count, between actors that live now (so all of a circle live together). 0 or -1
+ * without memory. */
 static int collect(const struct snapshot *s, struct graph *graph)
 {
   uint32_t rows = snapshot_rows(s, RELATION_CALL_GRAPH);
@@ -138,7 +141,8 @@ static bool same_waiter(const struct graph *graph, uint32_t i, const struct inst
   return i < graph->count && instance_order(&graph->edges[i].waiter, waiter) == 0;
 }
 
-/* Drops edges whose holder waits for nobody, until nothing changes: what is left leads into circles. */
+/* Drops edges whose holder waits for nobody, until nothing changes: what is left leads into
+ * circles. */
 static void trim(struct graph *graph)
 {
   bool changed = true;
@@ -160,8 +164,9 @@ static void trim(struct graph *graph)
   }
 }
 
-/* One shortest circle that begins with edge `start`: writes its edges in order, returns how many, 0 for none. `via`
- * and `queue` have room for a number for each edge; `via` is by first edge of the holder. */
+/* One shortest circle that begins with edge `start`: writes its edges in order, returns how many, 0
+ * for none. `via` and `queue` have room for a number for each edge; `via` is by first edge of the
+ * holder. */
 static uint32_t shortest(const struct graph *graph, uint32_t start, uint32_t *via, uint32_t *queue,
                          uint32_t *circle)
 {
@@ -321,7 +326,8 @@ static void tell(const struct snapshot *s, const struct graph *graph, const uint
   free(names);
 }
 
-/* Each circle is told from its smallest edge, so that the same one is not told once for each of its edges. */
+/* Each circle is told from its smallest edge, so that the same one is not told once for each of its
+ * edges. */
 static bool begins_smallest(const uint32_t *circle, uint32_t length)
 {
   for (uint32_t i = 1; i < length; i++)

@@ -1,5 +1,6 @@
-/* detect_leak.c - what swells: mailboxes, the memory of an actor, of a process. Series of samples are kept of what is
- * large only, so that the cost does not depend on how many actors there are. Not here: the statistics, see trend.h. */
+/* detect_leak.c - what swells: mailboxes, the memory of an actor, of a process. Series of samples
+ * are kept of what is large only, so that the cost does not depend on how many actors there are.
+ * Not here: the statistics, see trend.h. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 
 enum { SERIES_MAX = 4096 }; /* of each kind */
 
-/* What is watched; all that can be tuned stands here and in `limits`. Slow growth takes a second, coarse series. */
+/* What is watched; all that can be tuned stands here and in `limits`. Slow growth takes a second,
+ * coarse series. */
 static const struct kind {
   const char *word;   /* in the detail */
   const char *suffix; /* of the key */
@@ -57,7 +59,8 @@ struct series {
   struct trend_point points[TREND_POINTS_MAX];
 };
 
-/* All series of one kind, in the order of the rows that they are of: a tick walks both side by side. */
+/* All series of one kind, in the order of the rows that they are of: a tick walks both side by
+ * side. */
 struct series_set {
   struct series **series;
   uint32_t count;
@@ -109,7 +112,8 @@ static int64_t row_age_ms(const struct snapshot *s, enum relation relation, uint
   return age == VALUE_UNKNOWN ? 0 : age;
 }
 
-/* The value from which on at most SERIES_MAX rows are watched: when more are large, the largest, by powers of two. */
+/* The value from which on at most SERIES_MAX rows are watched: when more are large, the largest, by
+ * powers of two. */
 static int64_t watch_from(const int64_t *values, uint32_t rows, double smallest)
 {
   uint32_t by_bits[64] = {0};
@@ -151,7 +155,8 @@ static bool grows(const struct series *series, const struct kind *kind, struct t
          t.slope_per_s * (double)(last->at_ms - first->at_ms) / 1000 >= kind->rise;
 }
 
-/* What is left until the limit that the value would hit first, in its own unit; VALUE_UNKNOWN where there is none. */
+/* What is left until the limit that the value would hit first, in its own unit; VALUE_UNKNOWN where
+ * there is none. */
 static int64_t room_left(const struct snapshot *s, const struct kind *kind, uint32_t row,
                          int64_t value)
 {
@@ -260,7 +265,8 @@ static bool before(const struct series *series, int64_t target_key, int64_t acto
          (series->target_key == target_key && series->actor < actor);
 }
 
-/* The series of that row: the old one, taken out of the old set, or a new one. NULL without memory. */
+/* The series of that row: the old one, taken out of the old set, or a new one. NULL without
+ * memory. */
 static struct series *series_of(struct series_set *old, uint32_t *at, int64_t target_key,
                                 int64_t actor)
 {

@@ -1,4 +1,5 @@
-/* detect_race.c - a registered name that goes from hand to hand: check-then-act on it acts on somebody else. */
+/* detect_race.c - a registered name that goes from hand to hand: check-then-act on it acts on
+ * somebody else. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,8 @@ static const struct race_name *find(const struct race_state *state, uint32_t *hi
   return NULL;
 }
 
-/* What is known of the name now. A name that is new to us counts its changes from here, but for the one that made it
- * a row. */
+/* What is known of the name now. A name that is new to us counts its changes from here, but for the
+ * one that made it a row. */
 static struct race_name look(const struct race_name *old, int64_t target_key, uint64_t hash,
                              int64_t changes, int64_t now_ms)
 {

@@ -1,5 +1,5 @@
-/* detect_stuck.c - waits that nobody is left to end: the holder died, the promise has no fulfiller. Those on the same
- * object are one finding. Not here: circles, see detect_deadlock.c. */
+/* detect_stuck.c - waits that nobody is left to end: the holder died, the promise has no fulfiller.
+ * Those on the same object are one finding. Not here: circles, see detect_deadlock.c. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,8 @@ static uint8_t certainty_of(const struct snapshot *s, uint32_t row)
   return certainty == ENUM_UNKNOWN ? CERTAINTY_SUSPECTED : certainty;
 }
 
-/* Sorted stuck waits that are at least confirmed; NULL where there are none (or no memory: the next tick tries). */
+/* Sorted stuck waits that are at least confirmed; NULL where there are none (or no memory: the next
+ * tick tries). */
 static struct stuck_wait *collect(const struct snapshot *s, uint32_t *ret_count)
 {
   uint32_t rows = snapshot_rows(s, RELATION_WAITS), count = 0, filled = 0;

@@ -45,9 +45,8 @@ void finding_add(struct finding_sink *sink, const struct finding *finding);
 
 struct detector {
   const char *name;
-  const char *help; /* what it means, how it is found, what it cannot see */
-  uint64_t
-      history_ns; /* ticks must span this long before silence means "not there"; 0 = one tick */
+  const char *help;    /* what it means, how it is found, what it cannot see */
+  uint64_t history_ns; /* ticks must span this long before silence means "not there"; 0 = one */
   void *(*state_new)(void); /* NULL where it keeps none; returns NULL without memory */
   void (*state_free)(void *state);
   void (*step)(void *state, const struct snapshot *snapshot, struct finding_sink *sink);

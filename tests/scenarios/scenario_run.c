@@ -1,10 +1,11 @@
 /*
- * scenario_run.c - plays one text scenario through the model with an injected clock and checks what is found.
+ * scenario_run.c - plays one text scenario through the model with an injected clock and checks what
+ * is found.
  *
  *     scenario_run FILE [-v]
  *
- * The statements are the rows of `statements`; README.md explains them. Everything is checked in every snapshot, and
- * every alert that fires must have been expected.
+ * The statements are the rows of `statements`; README.md explains them. Everything is checked in
+ * every snapshot, and every alert that fires must have been expected.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -278,7 +279,8 @@ static size_t list_holders(struct scenario *sc, const struct line *line, const c
   return count;
 }
 
-/* What follows the holders in a wait: VIA [any] [open] [exclusive] [timeout MS] [object NAME] [beside]. */
+/* What follows the holders in a wait: VIA [any] [open] [exclusive] [timeout MS] [object NAME]
+ * [beside]. */
 static void describe_wait(struct scenario *sc, const struct line *line, int via, bool unknown,
                           struct world_wait *w)
 {
@@ -458,7 +460,8 @@ static void do_table(struct scenario *sc, const struct line *line)
     t->owner = sc->world->actors[find_actor(sc, line, owner)].key;
 }
 
-/* target STATE [crashed] [reason TEXT] [lost N] [interval MS] [rss BYTES] [rss_per_s N] [limit BYTES] */
+/* target STATE [crashed] [reason TEXT] [lost N] [interval MS] [rss BYTES] [rss_per_s N] [limit
+ * BYTES] */
 static void do_target(struct scenario *sc, const struct line *line)
 {
   struct world *w = sc->world;

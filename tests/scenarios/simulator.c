@@ -3,17 +3,20 @@
  *
  *     simulator SWEEPS SEED [-v]
  *
- * Small systems of actors call each other (one, any or all of several, with and without timeouts, known to the source
- * as open or not), answer, answer later, hand calls on, take and release locks, die and are born again in the same
- * slot. Sweeps and wait rounds read the actors one by one while the system goes on between the reads, and go through
- * tick_step and tick_round. Two things must hold:
+ * Small systems of actors call each other (one, any or all of several, with and without timeouts,
+ * known to the source as open or not), answer, answer later, hand calls on, take and release locks,
+ * die and are born again in the same slot. Sweeps and wait rounds read the actors one by one while
+ * the system goes on between the reads, and go through tick_step and tick_round. Two things must
+ * hold:
  *
- *    no false alarm   a member of a core that is confirmed or proven never runs again, unless somebody was killed or,
- *                     for a timed core, a timeout struck, after the last read began
- *    no miss          whoever is in a circle when a sweep begins is confirmed two wait rounds later
+ *    no false alarm   a member of a core that is confirmed or proven never runs again, unless
+ *                     somebody was killed or, for a timed core, a timeout struck, after the last
+ *                     read began
+ *    no miss          whoever is in a circle when a sweep begins is confirmed two wait rounds
+ *                     later, unless the circle changes meanwhile
  *
- * What is in a circle is decided by an oracle on the true state: naive, quadratic, and written apart from waitgraph.c.
- * A failure prints the seed, the number of the system and its last events.
+ * What is in a circle is decided by an oracle on the true state: naive, quadratic, and written
+ * apart from waitgraph.c. A failure prints the seed, the number of the system and its last events.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -312,7 +315,8 @@ static void release_lock(struct simulator *sim, size_t i)
     }
 }
 
-/* Somebody new is in the slot at once. Who watched the dead one runs on, others wait for nobody now. */
+/* Somebody new is in the slot at once. Who watched the dead one runs on, others wait for nobody
+ * now. */
 static void kill_actor(struct simulator *sim, size_t i)
 {
   uint64_t dead = actor(sim, i)->key;
@@ -531,10 +535,11 @@ static void tick(struct simulator *sim, struct sweep *sweep, bool *sure)
   snapshot_unref(snapshot);
 }
 
-/* The promise counts from the last edge: it holds for circles that are the same as when the sweep began, with the same
- * holders. A circle that grows is another one. */
-static void check_found(struct simulator *sim, const bool *member, const bool *sure,
-                        uint64_t since_ns)
+/* The promise counts from the last edge: it holds for circles that are the same as when the sweep
+ * began. A circle that grows is another one, and so is one when the holders change of whoever was
+ * held up then: a circle of `any` stands only as long as those outside of it are held up too. */
+static void check_found(struct simulator *sim, const bool *member, const bool *was_free,
+                        const bool *sure, uint64_t since_ns)
 {
   bool member_now[ACTORS_MAX] = {false};
 
@@ -542,7 +547,7 @@ static void check_found(struct simulator *sim, const bool *member, const bool *s
   if (memcmp(member, member_now, sizeof(member_now)) != 0)
     return;
   for (size_t i = 0; i < sim->world->actor_count; i++)
-    if (member[i] && sim->lives[i].changed_ns >= since_ns)
+    if (!was_free[i] && sim->lives[i].changed_ns >= since_ns)
       return;
   for (size_t i = 0; i < sim->world->actor_count; i++) {
     if (!member[i])
@@ -569,9 +574,10 @@ static void clear_away(struct simulator *sim)
 /* One sweep and its wait rounds. */
 static void sweep_once(struct simulator *sim)
 {
-  bool member[ACTORS_MAX] = {false}, sure[ACTORS_MAX];
+  bool member[ACTORS_MAX] = {false}, was_free[ACTORS_MAX], sure[ACTORS_MAX];
   uint64_t since_ns = sim->world->now_ns;
 
+  find_free(sim, was_free);
   find_circles(sim, member);
   for (size_t i = 0; i < ACTORS_MAX; i++)
     sim->counts.circles += member[i];
@@ -587,7 +593,7 @@ static void sweep_once(struct simulator *sim)
     if (changed)
       tick(sim, NULL, sure);
     if (round == 2 && sim->last_kill_ns < since_ns)
-      check_found(sim, member, sure, since_ns);
+      check_found(sim, member, was_free, sure, since_ns);
   }
   clear_away(sim);
   advance(sim, sim->world->now_ns + SLICE_NS * below(sim, 100));

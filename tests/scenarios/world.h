@@ -1,6 +1,6 @@
 /*
- * world.h - a small made-up program: actors that wait, and a source that reads them one after the other while time
- * goes on. Scenarios drive it from a text, the simulator by chance.
+ * world.h - a small made-up program: actors that wait, and a source that reads them one after the
+ * other while time goes on. Scenarios drive it from a text, the simulator by chance.
  *
  * Not here: what happens (scenario_run.c, simulator.c) and what the model makes of it (model/).
  */
@@ -19,8 +19,7 @@ struct world_wait {
   struct wait_id id; /* new for each wait */
   uint64_t since_ns;
   int64_t timeout_ns; /* VALUE_UNKNOWN: none, or some of unknown length */
-  uint64_t
-      *holders; /* keys as they were when it began: a later actor in the same slot has another */
+  uint64_t *holders;  /* keys as they were then: a later actor in the same slot has another */
   size_t holder_count;
   char *object;
   uint8_t via, needs, timeout, rank;
@@ -87,25 +86,27 @@ void world_settle(struct world *world, struct world_actor *actor);
 void world_table_settle(struct world *world, struct world_table *table);
 int64_t world_depth(const struct world *world, const struct world_actor *actor);
 
-/* A wait with a fresh identity on top of those the actor is in already. The caller fills in what differs from: a call
- * for all of its holders, closed, no timeout. */
+/* A wait with a fresh identity on top of those the actor is in already. The caller fills in what
+ * differs from: a call for all of its holders, closed, no timeout. */
 struct world_wait *world_wait(struct world *world, size_t actor, const uint64_t *holders,
                               size_t holder_count);
 void world_end_wait(struct world *world, size_t actor); /* the innermost */
 
-/* The actor is gone with its waits; the slot stays. world_reborn puts a new one there, of the same name. */
+/* The actor is gone with its waits; the slot stays. world_reborn puts a new one there, of the same
+ * name. */
 void world_die(struct world *world, size_t actor);
 void world_reborn(struct world *world, size_t actor);
 
-/* How one read is made: before an actor is read, `advance` moves the world to the time at which that happens. */
+/* How one read is made: before an actor is read, `advance` moves the world to the time at which
+ * that happens. */
 struct world_reader {
   void (*advance)(void *context, uint64_t to_ns);
   void *context;
   uint64_t per_actor_ns;
 };
 
-/* One sweep or wait round of the actors of one source, beginning now. A round reads what the last read of each actor
- * saw blocked. */
+/* One sweep or wait round of the actors of one source, beginning now. A round reads what the last
+ * read of each actor saw blocked. */
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,
                           const struct world_reader *reader);
 
