@@ -5,6 +5,7 @@
 #include "tui/pane.h"
 #include "tui/waitline.h"
 #include "tui/waittree.h"
+#include "tui/word.h"
 
 #define LINES_MAX 20000u /* more than anybody reads; the filter finds the rest */
 
@@ -130,25 +131,20 @@ static enum pane_reply command(struct pane_instance *self, struct view *view, en
   }
 }
 
-static bool line_contains(const struct view *view, const struct waittree_line *line,
-                          const char *word)
-{
-  return line->wait != WAITTREE_NO_ROW &&
-         table_row_contains(view->snapshot, RELATION_WAITS, line->wait, word);
-}
-
 static bool search(struct pane_instance *self, const struct view *view, const char *word,
                    bool further)
 {
   struct memory *m = self->memory;
+  struct word wanted;
 
   if (m->flat)
     return table_search(&self->table, view->snapshot, word, further);
   renew(self, view);
+  wanted = word_of(view->snapshot, RELATION_WAITS, word);
   for (uint32_t i = further; i < m->tree.count + further && word[0]; i++) {
     uint32_t at = (m->cursor + i) % m->tree.count;
 
-    if (line_contains(view, &m->tree.lines[at], word)) {
+    if (m->tree.lines[at].wait != WAITTREE_NO_ROW && word_in_row(&wanted, m->tree.lines[at].wait)) {
       m->cursor = at;
       return true;
     }

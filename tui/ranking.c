@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define KEY_UNKNOWN UINT64_MAX
+#define WINDOW_MARGIN 512u
 
 static uint64_t key_of_int(int64_t value)
 {
@@ -47,10 +48,35 @@ static uint64_t ranking_key(const struct ranking *ranking, uint32_t row)
   if (!value.known)
     return KEY_UNKNOWN;
   key = value.type == COLUMN_REAL   ? key_of_real(value.real)
-        : value.type == COLUMN_TEXT ? key_of_text(value.text)
+        : value.type == COLUMN_TEXT ? key_of_text(value.text + ranking->prefix)
                                     : key_of_int(value.integer);
   key = ranking->by.descending ? ~key : key;
   return key == KEY_UNKNOWN ? KEY_UNKNOWN - 1 : key;
+}
+
+/* Bytes with which every known text of the column begins: names are often a word and a number, and then the eight
+ * bytes of a key hold the number. */
+static uint32_t common_prefix(const struct ranking *ranking, uint32_t rows)
+{
+  const char *first = NULL;
+  uint32_t length = 0;
+
+  for (uint32_t row = 0; row < rows; row++) {
+    const char *text =
+        snapshot_text(ranking->snapshot, ranking->by.relation, ranking->by.column, row);
+    uint32_t same = 0;
+
+    if (!text)
+      continue;
+    if (!first) {
+      first = text;
+      length = (uint32_t)strlen(text);
+    }
+    while (same < length && text[same] == first[same])
+      same++;
+    length = same;
+  }
+  return length;
 }
 
 /* The same as ranking_key for the whole of an integer column, which is what a million rows are sorted by. */
@@ -98,11 +124,14 @@ int ranking_make(struct ranking *ranking, const struct snapshot *snapshot, struc
   bool ints = !by.score && relation_info(by.relation)->columns[by.column].type == COLUMN_INT;
   int error = ranking_reserve(ranking, rows);
 
-  ranking->count = 0;
+  ranking->count = ranking->ready_first = ranking->ready_end = 0;
   if (error)
     return error;
   ranking->snapshot = snapshot;
   ranking->by = by;
+  ranking->prefix = !by.score && relation_info(by.relation)->columns[by.column].type == COLUMN_TEXT
+                        ? common_prefix(ranking, rows)
+                        : 0;
   if (ints && rows)
     ranking_keys_of_ints(ranking, rows);
   for (uint32_t row = 0; row < rows; row++) {
@@ -206,18 +235,44 @@ static int compare_rows(const void *a, const void *b, void *ranking)
   return row_a == row_b ? 0 : ranking_before(ranking, row_a, row_b) ? -1 : 1;
 }
 
+/* Puts the places [first, end) in order, knowing that just those of [low, high) stand in [low, high). */
+static void ranking_arrange(struct ranking *ranking, uint32_t low, uint32_t high, uint32_t first,
+                            uint32_t end)
+{
+  if (first > low)
+    ranking_select(ranking, low, high, first);
+  if (end < high)
+    ranking_select(ranking, first, high, end);
+  qsort_r(ranking->rows + first, end - first, sizeof *ranking->rows, compare_rows, ranking);
+}
+
 void ranking_window(struct ranking *ranking, uint32_t first, uint32_t count)
 {
-  uint32_t end;
+  uint32_t end, low = ranking->ready_first, high = ranking->ready_end;
 
-  if (first >= ranking->count)
+  if (first >= ranking->count || !count)
     return;
   end = count < ranking->count - first ? first + count : ranking->count;
-  if (first > 0)
-    ranking_select(ranking, 0, ranking->count, first);
-  if (end < ranking->count)
-    ranking_select(ranking, first, ranking->count, end);
-  qsort_r(ranking->rows + first, end - first, sizeof *ranking->rows, compare_rows, ranking);
+  if (low <= first && end <= high)
+    return;
+  /* more than was asked for, so that scrolling finds most windows ready */
+  first = first > WINDOW_MARGIN ? first - WINDOW_MARGIN : 0;
+  end = ranking->count - end > WINDOW_MARGIN ? end + WINDOW_MARGIN : ranking->count;
+  if (low == high) {
+    ranking_arrange(ranking, 0, ranking->count, first, end);
+  } else {
+    /* what is ready parts the others: the rows before it stay before it */
+    if (first < low)
+      ranking_arrange(ranking, 0, low, first, end < low ? end : low);
+    if (end > high)
+      ranking_arrange(ranking, high, ranking->count, first > high ? first : high, end);
+    if (first <= high && end >= low) { /* it grows */
+      first = low < first ? low : first;
+      end = high > end ? high : end;
+    }
+  }
+  ranking->ready_first = first;
+  ranking->ready_end = end;
 }
 
 uint32_t ranking_place(const struct ranking *ranking, uint32_t row)

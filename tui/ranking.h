@@ -29,8 +29,10 @@ struct ranking {
   struct ranking_order by;
   uint32_t count; /* accepted rows */
   uint32_t *rows;
-  uint64_t *keys; /* by row number of the snapshot */
-  uint32_t room;  /* of both */
+  uint32_t ready_first, ready_end; /* places that are in order already */
+  uint32_t prefix;                 /* of the texts, that all have in common */
+  uint64_t *keys;                  /* by row number of the snapshot */
+  uint32_t room;                   /* of both */
 };
 
 typedef bool ranking_accept_fn(void *context, const struct snapshot *snapshot, uint32_t row);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tui/format.h"
-#include "tui/glyph.h"
+#include "tui/word.h"
 
 #define NO_ROW UINT32_MAX
 #define TEXT_COLUMNS 10u /* of a text at least */
@@ -42,30 +42,10 @@ void table_renew(struct table *table)
   table->ranked = false;
 }
 
-/* --- words --- */
-
-bool table_row_contains(const struct snapshot *snapshot, enum relation relation, uint32_t row,
-                        const char *word)
+static bool accepts(void *context, const struct snapshot *snapshot, uint32_t row)
 {
-  const struct relation_info *info = relation_info(relation);
-
-  for (unsigned column = 0; column < info->column_count; column++) {
-    struct value value;
-
-    if (info->columns[column].type != COLUMN_TEXT && info->columns[column].type != COLUMN_ENUM)
-      continue;
-    value = snapshot_value(snapshot, relation, column, row);
-    if (value.known && strcasestr(value.text, word))
-      return true;
-  }
-  return false;
-}
-
-static bool table_accepts(void *context, const struct snapshot *snapshot, uint32_t row)
-{
-  const struct table *table = context;
-
-  return table_row_contains(snapshot, table->spec->relation, row, table->filter);
+  (void)snapshot;
+  return word_in_row(context, row);
 }
 
 /* --- the order and the cursor --- */
@@ -128,17 +108,18 @@ static void table_settle(struct table *table, const struct snapshot *snapshot)
 static void table_rank(struct table *table, const struct snapshot *snapshot)
 {
   struct ranking_order order;
+  struct word word;
 
   if (table->ranked)
     return;
   table->ranked = true;
+  word = word_of(snapshot, table->spec->relation, table->filter);
   order =
       (struct ranking_order){.relation = table->spec->relation,
                              .column = table->sort,
                              .descending = table->descending,
                              .score = table->sort == table->spec->sort ? table->spec->score : NULL};
-  if (ranking_make(&table->ranking, snapshot, order, table->filter[0] ? table_accepts : NULL,
-                   table))
+  if (ranking_make(&table->ranking, snapshot, order, table->filter[0] ? accepts : NULL, &word))
     table->ranking.count = 0; /* no memory: an empty table until the next snapshot */
   /* at its home place the cursor stays on whatever is first */
   if (table->cursor)
@@ -166,6 +147,7 @@ bool table_search(struct table *table, const struct snapshot *snapshot, const ch
 {
   const struct ranking *ranking = &table->ranking;
   uint32_t next = NO_ROW, first = NO_ROW;
+  struct word wanted = word_of(snapshot, table->spec->relation, word);
 
   (void)snprintf(table->search, sizeof table->search, "%s", word);
   table_rank(table, snapshot);
@@ -177,8 +159,7 @@ bool table_search(struct table *table, const struct snapshot *snapshot, const ch
                           : !ranking_before(ranking, row, table->row);
     uint32_t *best = behind ? &next : &first;
 
-    if ((*best == NO_ROW || ranking_before(ranking, row, *best)) &&
-        table_row_contains(snapshot, table->spec->relation, row, word))
+    if ((*best == NO_ROW || ranking_before(ranking, row, *best)) && word_in_row(&wanted, row))
       *best = row;
   }
   next = next == NO_ROW ? first : next;

@@ -75,8 +75,4 @@ bool table_selected(struct table *table, const struct snapshot *snapshot, uint32
 /* Selects the row that was drawn at `line` of the area (0 = headings). */
 void table_select_line(struct table *table, const struct snapshot *snapshot, unsigned line);
 
-/* Whether any text of a row contains the word. */
-bool table_row_contains(const struct snapshot *snapshot, enum relation relation, uint32_t row,
-                        const char *word);
-
 #endif

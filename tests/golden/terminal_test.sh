@@ -37,6 +37,10 @@ file_has() { grep -q -- "$2" "$dir/$1" 2>/dev/null; }
 keys() { tmux send-keys "$@"; }
 command_line() { tmux send-keys -l "$1"; tmux send-keys Enter; }
 
+# A sanitizer must leave crashes as they are.
+crashes=handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0
+export ASAN_OPTIONS=$crashes TSAN_OPTIONS=$crashes UBSAN_OPTIONS=$crashes
+
 # start NAME ENVIRONMENT ARGUMENTS: runs the program in the shell of the pane, modes before and after in files
 start() {
   command_line "clear; stty -g >$dir/$1.before; env $2 $show $3 2>$dir/$1.err; echo \$? >$dir/$1.status; stty -g >$dir/$1.after"
