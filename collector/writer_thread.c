@@ -98,11 +98,14 @@ static void *writer_thread_run(void *argument)
   struct snapshot *snapshot;
   struct stretch overflow;
 
-  while ((snapshot = take(w, &overflow)) != NULL) {
+  do {
+    snapshot = take(w, &overflow);
     tell(w, &overflow, "ticks not recorded: the recording is written too slowly");
-    put(w, snapshot);
+    if (snapshot)
+      put(w, snapshot);
     snapshot_unref(snapshot);
-  }
+  } while (snapshot);
+  tell(w, &w->failed, "recording stopped: the recording could not be written");
   return NULL;
 }
 
