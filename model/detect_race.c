@@ -152,7 +152,7 @@ const struct detector detect_race = {
             "may reach another actor than the one it looked at. Found by comparing names in each "
             "sweep; changes "
             "between two sweeps count once. It cannot see lost updates of a table.",
-    .history_ns = 3000000000,
+    .history_ns = 60000000000,
     .state_new = race_new,
     .state_free = race_free,
     .step = race_step,

@@ -250,7 +250,8 @@ static struct sweep_wait *wait_list_add(struct wait_list *list, const struct swe
   *copy = *wait;
   copy->holder_first = (uint32_t)list->holder_count;
   /* the holders may be in their place already, see add_pool_wait */
-  memmove(list->holders + list->holder_count, holders, wait->holder_count * sizeof(*holders));
+  if (wait->holder_count > 0)
+    memmove(list->holders + list->holder_count, holders, wait->holder_count * sizeof(*holders));
   list->holder_count += wait->holder_count;
   list->memory[list->count++] = (struct wait_memory){
       .end_first_ns = end_ns,

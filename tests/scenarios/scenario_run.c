@@ -238,7 +238,7 @@ static void do_actors(struct scenario *sc, const struct line *line)
   int64_t count = number(sc, line, word(sc, line, 2));
 
   for (int64_t n = 1; n <= count; n++) {
-    char name[64];
+    char name[512];
 
     snprintf(name, sizeof(name), "%s%lld", line->words[1], (long long)n);
     (void)add_actor(sc, line, name);
@@ -314,7 +314,7 @@ static void do_wait(struct scenario *sc, const struct line *line)
 static size_t find_numbered(struct scenario *sc, const struct line *line, const char *name,
                             int64_t n)
 {
-  char numbered[64];
+  char numbered[512];
 
   snprintf(numbered, sizeof(numbered), "%s%lld", name, (long long)n);
   return find_actor(sc, line, numbered);
