@@ -7,7 +7,7 @@
  *    2 bytes slot (or number of the line)   1 byte array, see below   1 byte region of the chain   64 bytes of contents
  *
  * array: enum impasse_array for the lines of slots and classes, IMPASSE_ARRAY_SHARDS for pieces of the shards,
- * IMPASSE_ARRAY_CELLS for pieces of the header. Two regions stand ready with right headers and 64 fresh slots.
+ * IMPASSE_ARRAY_CELLS for pieces of the header. Two regions stand ready with right headers and some fresh slots.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -34,7 +34,7 @@ static unsigned char *reserve(void)
 static void set_fresh(unsigned char *image, uint32_t count)
 {
   for (unsigned i = 0; i < IMPASSE_SHARDS; i++)
-    test_region_shard(image, i)->fresh_count = count;
+    test_region_shard(image, i)->fresh_count = i == 0 ? count : 2; /* few slots, or it were slow */
 }
 
 static void prepare(void)
