@@ -1,16 +1,15 @@
 /*
- * waitgraph.c - the wait-for graph: reduction, deadlocked cores, and who waits behind whom. See
- * waitgraph.h for the meaning. Not here: what a node is (tick.c) and how sure a core is
- * (certainty.c).
+ * waitgraph.c - the wait-for graph: reduction, deadlocked cores, and who waits behind whom. See waitgraph.h for the
+ * meaning. Not here: what a node is (tick_graph.c) and how sure a core is (certainty.c).
  *
- * Everything is linear in nodes + groups + holders, without recursion and without hashing, on flat
- * arrays:
+ * Everything is linear in nodes + groups + holders, without recursion and without hashing, on flat arrays. The strongly
+ * connected components of the whole graph come first, holders before waiters: in that order each node on no circle
+ * is decided by a look at its holders, and only within a component does freedom have to spread.
  *
- *    groups by node  ->  waits_of:  node -> its holders                (forward edges)
- *                        ended_by:  node -> groups that list it        (backward, for the
- * reduction) reduce x 2      ->  residue[node]: 0 free, 1 left by the first reduction, 2 by the
- * second only components      ->  of residue 1, of residue 2 (cores), and of the whole graph (for
- * `behind`)
+ *    edges (node -> holders)  ->  components of the whole graph, holders first
+ *                             ->  reduce x 2: residue[node]: 0 free, 1 left by the first, 2 by the second only
+ *                             ->  components again, of each residue within each component: cores
+ *                             ->  sums over the components: behind
  */
 #include "model/waitgraph.h"
 
@@ -24,23 +23,29 @@
 
 enum residue { RESIDUE_FREE, RESIDUE_BLOCKED, RESIDUE_TIMED };
 
-/* What is read together stands together: a long chain is followed at the pace of the memory. */
-struct backward {
-  uint32_t group, waiter;
+/* What the search reads of a node stands together: a long chain is followed at the pace of the memory. */
+struct node {
+  uint32_t label;      /* see struct search */
+  uint32_t edge_first; /* edges[edge_first .. + edge_count] are its holders */
+  uint32_t edge_count;
+  uint32_t holder; /* the first of them */
 };
 
 struct work {
+  struct node *nodes;
   uint32_t *group_first; /* groups of node i: group_first[i] .. [i + 1] */
-  uint32_t *edge_first;  /* edges of node i: edges[edge_first[i] .. [i + 1]] */
-  uint32_t *edges;       /* holders */
-  uint32_t *backward_first;
-  struct backward *backward; /* groups that list node i as a holder */
-  uint32_t *group_needs;     /* holders that must still become free */
-  uint32_t *queue;
-  uint32_t *component; /* Pearce's index while searching, then the component of each node */
-  uint32_t *stack, *frame_node, *frame_edge;
-  uint32_t *order;  /* nodes in the order in which components were completed: holders first */
-  uint8_t *residue; /* enum residue */
+  uint32_t *edges;
+  uint32_t *order;           /* all nodes, components side by side, holders before waiters */
+  uint32_t *component;       /* of each node, in the whole graph; holders have smaller ones */
+  uint32_t *component_first; /* of each component: order[component_first[k] .. [k + 1]] */
+  uint32_t component_count;
+  uint32_t *label; /* of nodes in a circle: their component within their residue */
+  uint32_t *stack, *frame_node, *frame_edge; /* of the search; scratch otherwise */
+  uint32_t *group_needs;                     /* holders that must still become free */
+  uint32_t *edge_next;  /* edges of one holder within its component: a list, index + 1 */
+  uint32_t *edge_group; /* the group that an edge in such a list is of */
+  uint8_t *residue;     /* enum residue */
+  uint8_t *freed;
   uint8_t *frame_root;
   uint32_t edge_count;
   void *memory;
@@ -85,85 +90,174 @@ static void *allocate(size_t bytes)
 /* All arrays out of one allocation, so that there is one failure to handle. */
 static int work_init(struct work *w, const struct waitgraph *g, uint32_t edges)
 {
-  size_t n = g->node_count, words = 3 * (n + 1) + 3 * (size_t)edges + g->group_count + 6 * n;
-  uint32_t *p = allocate(words * sizeof(*p) + 2 * n + 1);
+  size_t n = g->node_count,
+         words = 4 * n + 2 * (n + 1) + 3 * (size_t)edges + g->group_count + 6 * n;
+  uint32_t *p = allocate(words * sizeof(*p) + 3 * n + 1);
 
   if (!p)
     return -ENOMEM;
   *w = (struct work){.memory = p, .edge_count = edges};
-  w->backward = (struct backward *)p, p += 2ul * edges;
+  w->nodes = (struct node *)p, p += 4 * n;
   w->group_first = p, p += n + 1;
-  w->edge_first = p, p += n + 1;
-  w->backward_first = p, p += n + 1;
+  w->component_first = p, p += n + 1;
   w->edges = p, p += edges;
+  w->edge_next = p, p += edges;
+  w->edge_group = p, p += edges;
   w->group_needs = p, p += g->group_count;
-  w->queue = p, p += n;
+  w->order = p, p += n;
   w->component = p, p += n;
+  w->label = p, p += n;
   w->stack = p, p += n;
   w->frame_node = p, p += n;
   w->frame_edge = p, p += n;
-  w->order = p, p += n;
   w->residue = (uint8_t *)p;
-  w->frame_root = w->residue + n;
+  w->freed = w->residue + n;
+  w->frame_root = w->freed + n;
   return 0;
 }
 
-/* Forward edges: groups are sorted by node, so they are filled in one after the other. */
-static void index_forward(struct work *w, const struct waitgraph *g)
+/* Groups are sorted by node, so the edges of a node are those of its groups, one after the other. */
+static void index_edges(struct work *w, const struct waitgraph *g)
 {
   uint32_t group = 0, edge = 0;
 
   for (uint32_t node = 0; node < g->node_count; node++) {
+    struct node *at = &w->nodes[node];
+
     w->group_first[node] = group;
-    w->edge_first[node] = edge;
+    *at = (struct node){.edge_first = edge};
     for (; group < g->group_count && g->groups[group].node == node; group++) {
       const struct waitgraph_group *of = &g->groups[group];
 
       for (uint32_t h = 0; h < of->holder_count; h++)
         w->edges[edge++] = g->holders[of->holder_first + h];
     }
+    at->edge_count = edge - at->edge_first;
+    at->holder = at->edge_count ? w->edges[at->edge_first] : 0;
   }
   w->group_first[g->node_count] = group;
-  w->edge_first[g->node_count] = edge;
 }
 
-/* Backward edges, by counting. */
-static void index_backward(struct work *w, const struct waitgraph *g)
+static uint32_t holder_of(const struct work *w, const struct node *node, uint32_t edge)
 {
-  uint32_t *first = w->backward_first, sum = 0;
+  return edge == 0 ? node->holder : w->edges[node->edge_first + edge];
+}
 
-  memset(first, 0, (g->node_count + 1ul) * sizeof(*first));
-  for (uint32_t e = 0; e < w->edge_count; e++)
-    first[w->edges[e]]++;
-  for (uint32_t node = 0; node <= g->node_count; node++) {
-    uint32_t count = first[node];
+/* --- components --- */
 
-    first[node] = sum;
-    sum += count;
+/* The search for components. Indices count up from 1, components down from node_count + 1, so that one number of each
+ * node holds both (Pearce, An Improved Algorithm for Finding the Strongly Connected Components of a Directed Graph,
+ * 2005). Of the whole graph they stand in nodes[].label; of a residue, which is searched within one component of the
+ * whole graph after the other, in label[]. */
+struct search {
+  struct work *w;
+  uint32_t *label; /* NULL: the whole graph */
+  uint32_t *order; /* nodes as their components are completed */
+  uint8_t residue;
+  uint32_t index, component, stacked, depth, ordered;
+};
+
+static uint32_t *label_of(const struct search *s, uint32_t node)
+{
+  return s->label ? &s->label[node] : &s->w->nodes[node].label;
+}
+
+static bool within(const struct search *s, uint32_t node, uint32_t holder)
+{
+  return !s->label ||
+         (s->w->residue[holder] == s->residue && s->w->component[holder] == s->w->component[node]);
+}
+
+static void search_enter(struct search *s, uint32_t node)
+{
+  *label_of(s, node) = s->index++;
+  s->w->frame_node[s->depth] = node;
+  s->w->frame_edge[s->depth] = 0;
+  s->w->frame_root[s->depth] = 1;
+  s->depth++;
+}
+
+static void search_complete(struct search *s, uint32_t node)
+{
+  *label_of(s, node) = s->component;
+  s->order[s->ordered++] = node;
+  s->index--;
+}
+
+static void search_leave(struct search *s)
+{
+  uint32_t *stack = s->w->stack, node = s->w->frame_node[--s->depth];
+  uint32_t label = *label_of(s, node);
+
+  if (!s->w->frame_root[s->depth]) {
+    stack[s->stacked++] = node;
+    return;
   }
-  for (uint32_t group = 0, e = 0; group < g->group_count; group++)
-    for (uint32_t h = 0; h < g->groups[group].holder_count; h++)
-      w->backward[first[w->edges[e++]]++] = (struct backward){group, g->groups[group].node};
-  for (uint32_t node = g->node_count; node > 0; node--) /* filling moved each first to its end */
-    first[node] = first[node - 1];
-  first[0] = 0;
+  if (!s->label)
+    s->w->component_first[s->w->component_count++] = s->ordered;
+  while (s->stacked && label <= *label_of(s, stack[s->stacked - 1]))
+    search_complete(s, stack[--s->stacked]);
+  search_complete(s, node);
+  s->component--;
 }
 
-static bool waits(const struct work *w, uint32_t node)
+static void search_from(struct search *s, uint32_t start)
 {
-  return w->group_first[node] != w->group_first[node + 1];
+  const struct work *w = s->w;
+
+  search_enter(s, start);
+  while (s->depth) {
+    uint32_t top = s->depth - 1, node = w->frame_node[top], edge = w->frame_edge[top];
+    const struct node *at = &w->nodes[node];
+    uint32_t next = UINT32_MAX;
+
+    for (; edge < at->edge_count; edge++) {
+      uint32_t holder = holder_of(w, at, edge);
+
+      if (!within(s, node, holder))
+        continue;
+      if (*label_of(s, holder) == 0) {
+        next = holder; /* come back to this edge: then it has an index */
+        break;
+      }
+      if (*label_of(s, holder) < *label_of(s, node)) {
+        *label_of(s, node) = *label_of(s, holder);
+        w->frame_root[top] = 0;
+      }
+    }
+    w->frame_edge[top] = edge;
+    if (next != UINT32_MAX)
+      search_enter(s, next);
+    else
+      search_leave(s);
+  }
 }
+
+static void find_components(struct work *w, const struct waitgraph *g)
+{
+  struct search s = {.w = w, .order = w->order, .index = 1, .component = g->node_count + 1};
+
+  for (uint32_t node = 0; node < g->node_count; node++)
+    if (w->nodes[node].label == 0)
+      search_from(&s, node);
+  w->component_first[w->component_count] = g->node_count;
+  for (uint32_t node = 0; node < g->node_count; node++)
+    w->component[node] = g->node_count + 1 - w->nodes[node].label;
+}
+
+/* --- reduction --- */
 
 static bool is_stuck(const struct waitgraph_group *group)
 {
   return group->holder_count == 0 && !group->open && !group->timed;
 }
 
-/* How many of the group's waiting holders must become free before it is: 0 = it is free already. */
-static uint32_t initial_needs(const struct work *w, const struct waitgraph *g,
-                              const struct waitgraph_group *group, bool timed_blocks)
+/* How many holders of its own component must become free before the group is: 0 = it is free already. Those of other
+ * components are decided, those of its own not yet. */
+static uint32_t needs_of(const struct work *w, const struct waitgraph *g,
+                         const struct waitgraph_group *group, bool timed_blocks)
 {
-  uint32_t waiting = 0;
+  uint32_t component = w->component[group->node], inside = 0, blocked = 0;
 
   if (group->timed && (!timed_blocks || group->holder_count == 0))
     return 0;
@@ -171,141 +265,116 @@ static uint32_t initial_needs(const struct work *w, const struct waitgraph *g,
     return NEVER;
   if (group->needs == NEEDS_ANY && group->open)
     return 0;
-  for (uint32_t h = 0; h < group->holder_count; h++)
-    waiting += waits(w, g->holders[group->holder_first + h]);
+  for (uint32_t h = 0; h < group->holder_count; h++) {
+    uint32_t holder = g->holders[group->holder_first + h];
+
+    if (w->freed[holder])
+      continue;
+    if (w->component[holder] == component)
+      inside++;
+    else
+      blocked++;
+  }
   if (group->needs == NEEDS_ANY)
-    return waiting == group->holder_count ? 1 : 0;
-  return waiting;
+    return inside + blocked < group->holder_count ? 0 : inside ? 1 : NEVER;
+  return blocked ? NEVER : inside;
 }
 
-/* Frees nodes until nothing changes. Those left get `residue`; nodes that have one already stay as
- * they are. */
-static void reduce(struct work *w, const struct waitgraph *g, bool timed_blocks, enum residue left)
+/* Puts the edges within the component into the lists of their holders; heads in frame_node. */
+static void list_waiters(struct work *w, const struct waitgraph *g, uint32_t first, uint32_t end)
 {
-  uint8_t *freed = w->frame_root; /* not in use yet */
-  uint32_t head = 0, tail = 0;
+  for (uint32_t i = first; i < end; i++)
+    w->frame_node[w->order[i]] = 0;
+  for (uint32_t i = first; i < end; i++) {
+    uint32_t node = w->order[i], edge = w->nodes[node].edge_first;
 
-  memset(freed, 0, g->node_count);
-  for (uint32_t i = 0; i < g->group_count; i++) {
-    uint32_t node = g->groups[i].node;
+    for (uint32_t group = w->group_first[node]; group < w->group_first[node + 1]; group++)
+      for (uint32_t h = 0; h < g->groups[group].holder_count; h++, edge++) {
+        uint32_t holder = w->edges[edge];
 
-    w->group_needs[i] = initial_needs(w, g, &g->groups[i], timed_blocks);
-    if (w->group_needs[i] == 0 && !freed[node]) {
-      freed[node] = 1;
-      w->queue[tail++] = node;
-    }
+        if (w->component[holder] != w->component[node])
+          continue;
+        w->edge_group[edge] = group;
+        w->edge_next[edge] = w->frame_node[holder];
+        w->frame_node[holder] = edge + 1;
+      }
+  }
+}
+
+/* Decides the nodes of one component whose holders outside are decided: freedom spreads along the lists until nothing
+ * changes. */
+static void reduce_circle(struct work *w, const struct waitgraph *g, bool timed_blocks,
+                          uint32_t first, uint32_t end)
+{
+  uint32_t *queue = w->stack, head = 0, tail = 0;
+
+  list_waiters(w, g, first, end);
+  for (uint32_t i = first; i < end; i++) {
+    uint32_t node = w->order[i];
+
+    for (uint32_t group = w->group_first[node]; group < w->group_first[node + 1]; group++)
+      w->group_needs[group] = needs_of(w, g, &g->groups[group], timed_blocks);
+  }
+  for (uint32_t i = first; i < end; i++) {
+    uint32_t node = w->order[i];
+
+    for (uint32_t group = w->group_first[node]; group < w->group_first[node + 1]; group++)
+      w->freed[node] |= w->group_needs[group] == 0;
+    if (w->freed[node])
+      queue[tail++] = node;
   }
   while (head < tail) {
-    uint32_t node = w->queue[head++];
+    for (uint32_t e = w->frame_node[queue[head++]]; e; e = w->edge_next[e - 1]) {
+      uint32_t group = w->edge_group[e - 1], waiter = g->groups[group].node;
 
-    for (uint32_t b = w->backward_first[node]; b < w->backward_first[node + 1]; b++) {
-      uint32_t group = w->backward[b].group, waiter = w->backward[b].waiter;
-
-      if (freed[waiter] || w->group_needs[group] == NEVER || --w->group_needs[group] > 0)
+      if (w->freed[waiter] || w->group_needs[group] == NEVER || --w->group_needs[group] > 0)
         continue;
-      freed[waiter] = 1;
-      w->queue[tail++] = waiter;
+      w->freed[waiter] = 1;
+      queue[tail++] = waiter;
     }
   }
-  for (uint32_t node = 0; node < g->node_count; node++)
-    if (w->residue[node] == RESIDUE_FREE && !freed[node] && waits(w, node))
-      w->residue[node] = (uint8_t)left;
 }
 
-#define ALL_NODES UINT8_MAX
-
-static bool within(const struct work *w, uint32_t node, uint8_t residue)
+/* A node on no circle, or on one with itself alone: what it holds up does not decide about it. */
+static bool is_free(const struct work *w, const struct waitgraph *g, bool timed_blocks,
+                    uint32_t node)
 {
-  return residue == ALL_NODES || w->residue[node] == residue;
+  uint32_t group = w->group_first[node], end = w->group_first[node + 1];
+
+  if (group == end)
+    return true;
+  while (group < end)
+    if (needs_of(w, g, &g->groups[group++], timed_blocks) == 0)
+      return true;
+  return false;
 }
 
-/* The search for components: indices count up from 1, components down from node_count + 1, so that
- * one array holds both (Pearce, An Improved Algorithm for Finding the Strongly Connected Components
- * of a Directed Graph, 2005). */
-struct search {
-  uint32_t index, component, stacked, depth, ordered;
-};
-
-static void search_enter(struct work *w, struct search *s, uint32_t node)
+/* Frees nodes until nothing changes. Those left get the residue; nodes that have one already keep it. */
+static void reduce(struct work *w, const struct waitgraph *g, bool timed_blocks, enum residue left)
 {
-  w->component[node] = s->index++;
-  w->frame_node[s->depth] = node;
-  w->frame_edge[s->depth] = w->edge_first[node];
-  w->frame_root[s->depth] = 1;
-  s->depth++;
-}
+  memset(w->freed, 0, g->node_count);
+  for (uint32_t k = 0; k < w->component_count; k++) {
+    uint32_t first = w->component_first[k], end = w->component_first[k + 1];
 
-static void search_leave(struct work *w, struct search *s)
-{
-  uint32_t node = w->frame_node[--s->depth];
-  uint32_t *component = w->component;
-
-  if (!w->frame_root[s->depth]) {
-    w->stack[s->stacked++] = node;
-    return;
-  }
-  s->index--;
-  while (s->stacked && component[node] <= component[w->stack[s->stacked - 1]]) {
-    uint32_t member = w->stack[--s->stacked];
-
-    component[member] = s->component;
-    w->order[s->ordered++] = member;
-    s->index--;
-  }
-  component[node] = s->component--;
-  w->order[s->ordered++] = node;
-}
-
-static void search_from(struct work *w, struct search *s, uint32_t start, uint8_t residue)
-{
-  search_enter(w, s, start);
-  while (s->depth) {
-    uint32_t top = s->depth - 1, node = w->frame_node[top];
-    uint32_t edge = w->frame_edge[top], end = w->edge_first[node + 1], next = UINT32_MAX;
-
-    for (; edge < end; edge++) {
-      uint32_t holder = w->edges[edge];
-
-      if (!within(w, holder, residue))
-        continue;
-      if (w->component[holder] == 0) {
-        next = holder; /* come back to this edge: then it has an index */
-        break;
-      }
-      if (w->component[holder] < w->component[node]) {
-        w->component[node] = w->component[holder];
-        w->frame_root[top] = 0;
-      }
-    }
-    w->frame_edge[top] = edge;
-    if (next != UINT32_MAX)
-      search_enter(w, s, next);
+    if (end - first == 1)
+      w->freed[w->order[first]] = is_free(w, g, timed_blocks, w->order[first]);
     else
-      search_leave(w, s);
+      reduce_circle(w, g, timed_blocks, first, end);
   }
-}
-
-/* Finds the components of the nodes of one residue; returns how many nodes there are. w->order[0
- * ..] lists them, holders first; the components are numbered downwards from node_count in that
- * order. */
-static uint32_t find_components(struct work *w, const struct waitgraph *g, uint8_t residue)
-{
-  struct search s = {.index = 1, .component = g->node_count + 1};
-
-  memset(w->component, 0, g->node_count * sizeof(*w->component));
   for (uint32_t node = 0; node < g->node_count; node++)
-    if (w->component[node] == 0 && within(w, node, residue))
-      search_from(w, &s, node, residue);
-  return s.ordered;
+    if (w->residue[node] == RESIDUE_FREE && !w->freed[node])
+      w->residue[node] = (uint8_t)left;
 }
 
 static bool has_edge_to_itself(const struct work *w, uint32_t node)
 {
-  for (uint32_t e = w->edge_first[node]; e < w->edge_first[node + 1]; e++)
-    if (w->edges[e] == node)
+  for (uint32_t e = 0; e < w->nodes[node].edge_count; e++)
+    if (holder_of(w, &w->nodes[node], e) == node)
       return true;
   return false;
 }
+
+/* --- verdicts --- */
 
 static bool all_stuck(const struct waitgraph *g, const struct work *w, uint32_t node)
 {
@@ -315,8 +384,8 @@ static bool all_stuck(const struct waitgraph *g, const struct work *w, uint32_t 
   return true;
 }
 
-/* A component of one residue, found side by side in `order`: its members get their verdict, and a
- * mark that they are in a core, which number_cores turns into the core's number. */
+/* A component of one residue, side by side: its members get their verdict, and in core[] their label, which
+ * number_cores turns into the core's number. */
 static void judge_component(struct waitgraph *g, const struct work *w, const uint32_t *nodes,
                             uint32_t count, enum residue residue)
 {
@@ -325,39 +394,53 @@ static void judge_component(struct waitgraph *g, const struct work *w, const uin
   for (uint32_t i = 0; i < count; i++) {
     uint32_t node = nodes[i];
 
-    g->verdict[node] = VERDICT_VICTIM;
     if (core) {
       g->verdict[node] = residue == RESIDUE_BLOCKED ? VERDICT_DEADLOCK : VERDICT_TIMED;
-      g->core[node] = w->component[node];
-      continue;
+      g->core[node] = w->label[node];
+    } else {
+      g->verdict[node] = all_stuck(g, w, node) ? VERDICT_STUCK : VERDICT_VICTIM;
     }
-    if (all_stuck(g, w, node))
-      g->verdict[node] = VERDICT_STUCK;
   }
 }
 
-static void judge_residue(struct waitgraph *g, struct work *w, enum residue residue)
+/* Goes through the components of the whole graph and, within each, through those of what is left of it. */
+static void judge_residue(struct waitgraph *g, struct search *s)
 {
-  uint32_t count = find_components(w, g, (uint8_t)residue);
+  const struct work *w = s->w;
+  uint32_t judged = s->ordered;
 
-  for (uint32_t i = 0, end; i < count; i = end) {
-    for (end = i + 1; end < count && w->component[w->order[end]] == w->component[w->order[i]];)
-      end++;
-    judge_component(g, w, w->order + i, end - i, residue);
+  for (uint32_t i = 0; i < g->node_count; i++)
+    if (w->residue[w->order[i]] == s->residue && s->label[w->order[i]] == 0)
+      search_from(s, w->order[i]);
+  while (judged < s->ordered) {
+    uint32_t first = judged;
+
+    while (judged < s->ordered && s->label[s->order[judged]] == s->label[s->order[first]])
+      judged++;
+    judge_component(g, w, s->order + first, judged - first, (enum residue)s->residue);
   }
-  memcpy(g->order + g->order_count, w->order, count * sizeof(*g->order));
-  g->order_count += count;
+}
+
+static void judge(struct waitgraph *g, struct work *w)
+{
+  struct search s = {
+      .w = w, .label = w->label, .order = g->order, .index = 1, .component = g->node_count + 1};
+
+  memset(w->label, 0, g->node_count * sizeof(*w->label));
+  for (s.residue = RESIDUE_BLOCKED; s.residue <= RESIDUE_TIMED; s.residue++)
+    judge_residue(g, &s);
+  g->order_count = s.ordered;
 }
 
 /* Numbers the cores by their smallest member and lists the members. A component of the first
  * residue and one of the second may bear the same number; they are told apart by `timed`. */
 static int number_cores(struct waitgraph *g, struct work *w)
 {
-  uint32_t *number[2] = {w->stack, w->frame_node}; /* of the core, by component and residue */
+  uint32_t *number = w->stack; /* of the core, by label - 2 */
   uint32_t members = 0, count = 0;
 
   for (uint32_t node = 0; node < g->node_count; node++) {
-    number[0][node] = number[1][node] = WAITGRAPH_NO_CORE;
+    number[node] = WAITGRAPH_NO_CORE;
     members += g->core[node] != WAITGRAPH_NO_CORE;
   }
   g->cores = malloc((members + 1ul) * sizeof(*g->cores));
@@ -365,15 +448,14 @@ static int number_cores(struct waitgraph *g, struct work *w)
   if (!g->cores || !g->members)
     return -ENOMEM;
   for (uint32_t node = 0; node < g->node_count; node++) {
-    bool timed = g->verdict[node] == VERDICT_TIMED;
     uint32_t *core;
 
     if (g->core[node] == WAITGRAPH_NO_CORE)
       continue;
-    core = &number[timed][g->core[node] - 2];
+    core = &number[g->core[node] - 2];
     if (*core == WAITGRAPH_NO_CORE) {
       *core = count++;
-      g->cores[*core] = (struct waitgraph_core){.timed = timed};
+      g->cores[*core] = (struct waitgraph_core){.timed = g->verdict[node] == VERDICT_TIMED};
     }
     g->core[node] = *core;
     g->cores[*core].member_count++;
@@ -419,23 +501,19 @@ struct condensation {
   struct work *work;
   struct component *components; /* holders before waiters */
   struct link *links;
-  uint32_t count, link_count, steps;
+  uint32_t link_count, steps;
 };
-
-static uint32_t component_of(const struct condensation *c, uint32_t node)
-{
-  return c->graph->node_count + 1 - c->work->component[node];
-}
 
 static void list_components(struct condensation *c)
 {
-  for (uint32_t i = 0; i < c->graph->node_count; i++) {
-    uint32_t node = c->work->order[i], k = component_of(c, node);
+  const struct work *w = c->work;
 
-    if (k == c->count)
-      c->components[c->count++] = (struct component){.first = i};
-    c->components[k].size++;
-    c->components[k].blocked += c->work->residue[node] != RESIDUE_FREE;
+  for (uint32_t k = 0; k < w->component_count; k++) {
+    uint32_t first = w->component_first[k], size = w->component_first[k + 1] - first, blocked = 0;
+
+    for (uint32_t i = first; i < first + size; i++)
+      blocked += w->residue[w->order[i]] != RESIDUE_FREE;
+    c->components[k] = (struct component){.first = first, .size = size, .blocked = blocked};
   }
 }
 
@@ -499,8 +577,8 @@ static uint32_t ways_out(struct condensation *c, uint32_t k, uint32_t *ret_outs)
   for (uint32_t i = at->first; i < at->first + at->size; i++) {
     uint32_t node = w->order[i];
 
-    for (uint32_t e = w->edge_first[node]; e < w->edge_first[node + 1]; e++) {
-      uint32_t out = component_of(c, w->edges[e]);
+    for (uint32_t e = 0; e < w->nodes[node].edge_count; e++) {
+      uint32_t out = w->component[holder_of(w, &w->nodes[node], e)];
 
       if (out == k || c->work->frame_edge[out] == k)
         continue;
@@ -515,7 +593,7 @@ static uint32_t ways_out(struct condensation *c, uint32_t k, uint32_t *ret_outs)
 static void pass_on(struct condensation *c, uint32_t k)
 {
   struct component *at = &c->components[k];
-  uint32_t *outs = c->work->queue, count = ways_out(c, k, outs);
+  uint32_t *outs = c->work->frame_node, count = ways_out(c, k, outs);
 
   if (count == 1 && at->mesh_count == 0) {
     c->components[outs[0]].trees += at->total;
@@ -535,7 +613,6 @@ static int count_behind(struct waitgraph *g, struct work *w)
 {
   struct condensation c = {.graph = g, .work = w};
 
-  (void)find_components(w, g, ALL_NODES); /* all nodes: the number is known */
   c.components = allocate((g->node_count + 1ul) * sizeof(*c.components));
   c.links = malloc((w->edge_count + 1ul) * sizeof(*c.links));
   if (!c.components || !c.links) {
@@ -545,18 +622,18 @@ static int count_behind(struct waitgraph *g, struct work *w)
   }
   list_components(&c);
   memset(w->frame_edge, 0xff, g->node_count * sizeof(*w->frame_edge));
-  for (uint32_t k = c.count; k-- > 0;) {
+  for (uint32_t k = w->component_count; k-- > 0;) {
     sum_up(&c, k);
     pass_on(&c, k);
   }
   for (uint32_t node = 0; node < g->node_count; node++) {
-    uint32_t total = c.components[component_of(&c, node)].total;
+    uint32_t total = c.components[w->component[node]].total;
 
     g->behind[node] = total == WAITGRAPH_BEHIND_UNKNOWN ? total : total - 1;
   }
   for (uint32_t i = 0; i < g->core_count; i++) {
     struct waitgraph_core *core = &g->cores[i];
-    uint32_t total = c.components[component_of(&c, g->members[core->member_first])].total_blocked;
+    uint32_t total = c.components[w->component[g->members[core->member_first]]].total_blocked;
 
     core->victim_count = total == WAITGRAPH_BEHIND_UNKNOWN ? total : total - core->member_count;
   }
@@ -606,15 +683,13 @@ int waitgraph_reduce(struct waitgraph *g)
   e = work_init(&w, g, edges);
   if (e)
     goto out;
-  index_forward(&w, g);
-  index_backward(&w, g);
+  index_edges(&w, g);
+  find_components(&w, g);
   memset(w.residue, RESIDUE_FREE, g->node_count);
   reduce(&w, g, false, RESIDUE_BLOCKED);
-  judge_residue(g, &w, RESIDUE_BLOCKED);
-  if (any_timed(g)) {
+  if (any_timed(g))
     reduce(&w, g, true, RESIDUE_TIMED);
-    judge_residue(g, &w, RESIDUE_TIMED);
-  }
+  judge(g, &w);
   e = number_cores(g, &w);
   if (e)
     goto out;
