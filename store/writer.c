@@ -11,7 +11,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -26,8 +25,8 @@
 #include "store/schema.h"
 #include "store/series.h"
 #include "store/shard.h"
+#include "store/shard_make.h"
 
-#define GROUP "impasse"
 #define DIR_MODE 0750
 #define FILE_MODE 0640
 #define LOCK_FILE "impasse.lock"
@@ -76,16 +75,6 @@ static int complain(struct writer_error *error, int e, const char *format, ...)
 
 /* --- the directory and its lock --- */
 
-/* The group's, if there is one; a directory or file stays as it is where that is not ours to do. */
-static void give_to_group(int fd)
-{
-  struct group group, *found = NULL;
-  char buffer[4096];
-
-  if (getgrnam_r(GROUP, &group, buffer, sizeof(buffer), &found) == 0 && found)
-    (void)!fchown(fd, (uid_t)-1, found->gr_gid); /* then only the owner may read it */
-}
-
 static int make_dir(const char *dir, struct writer_error *error)
 {
   int fd;
@@ -97,7 +86,7 @@ static int make_dir(const char *dir, struct writer_error *error)
   }
   fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
-    give_to_group(fd);
+    shard_give_to_group(fd);
     (void)close(fd); /* only looked at */
   }
   return 0;
@@ -237,41 +226,7 @@ static int run(sqlite3_stmt *statement)
   return result == SQLITE_DONE || result == SQLITE_ROW ? SQLITE_OK : result;
 }
 
-/* Makes the file with the right owner and mode, before SQLite does with others. */
-static int make_file(const char *path)
-{
-  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-
-  if (fd < 0)
-    return errno == EEXIST ? 0 : -errno;
-  (void)fchmod(fd, FILE_MODE); /* whatever the umask: the group may read; else only we can */
-  give_to_group(fd);
-  (void)close(fd); /* nothing was written */
-  return 0;
-}
-
-/* All of it or nothing: an empty file is a shard that has not begun. */
-static int fill_new(struct writer *w)
-{
-  char *tables = schema_create();
-  char *all = NULL;
-  int result = SQLITE_NOMEM;
-
-  if (tables)
-    all = sqlite3_mprintf("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; BEGIN;\n"
-                          "PRAGMA application_id = %d; PRAGMA user_version = %d;\n%s"
-                          "INSERT INTO meta VALUES('program', 'impasse " IMPASSE_VERSION "'),"
-                          " ('dictionary_version', '%d'), ('fingerprint', '%016llx');\nCOMMIT;",
-                          SCHEMA_APPLICATION_ID, SCHEMA_VERSION, tables, DICTIONARY_VERSION,
-                          (unsigned long long)schema_fingerprint());
-  if (all)
-    result = sqlite3_exec(w->sql, all, NULL, NULL, NULL);
-  sqlite3_free(all);
-  free(tables);
-  return result;
-}
-
-/* Whether we may add to this shard: it was made for exactly this dictionary. */
+/* Whether we may add to this shard: it was made for exactly this dictionary. (SQLITE_ERROR: it has no such table.) */
 static int is_same_schema(struct writer *w, bool *ret_same)
 {
   sqlite3_stmt *statement = NULL;
@@ -289,7 +244,8 @@ static int is_same_schema(struct writer *w, bool *ret_same)
     *ret_same = value && strcmp(value, fingerprint) == 0;
   }
   (void)sqlite3_finalize(statement); /* repeats the error of the step */
-  return result == SQLITE_ROW || result == SQLITE_DONE ? SQLITE_OK : result;
+  return result == SQLITE_ROW || result == SQLITE_DONE || result == SQLITE_ERROR ? SQLITE_OK
+                                                                                 : result;
 }
 
 static int prepare_all(struct writer *w)
@@ -323,14 +279,12 @@ static int sql_open(struct writer *w)
   return result;
 }
 
-/* Opens or fills the file at w->path and gets ready to write. *ret_fits false: another schema, it was let go again. */
-static int shard_open(struct writer *w, enum shard_kind kind, bool *ret_fits)
+/* Opens the file at w->path and gets ready to write. *ret_fits false: another schema, it was let go again. */
+static int shard_open(struct writer *w, bool *ret_fits)
 {
-  int result = sql_open(w), e;
+  int result = sql_open(w);
 
   *ret_fits = true;
-  if (result == SQLITE_OK && kind == SHARD_EMPTY)
-    result = fill_new(w);
   if (result == SQLITE_OK)
     result = is_same_schema(w, ret_fits);
   if (result == SQLITE_OK && !*ret_fits)
@@ -342,8 +296,7 @@ static int shard_open(struct writer *w, enum shard_kind kind, bool *ret_fits)
                           NULL, NULL, NULL);
   if (result != SQLITE_OK)
     return shard_errno(w->sql, result);
-  e = prepare_all(w);
-  return e;
+  return prepare_all(w);
 }
 
 static int64_t shard_limit(const struct writer *w)
@@ -395,14 +348,15 @@ static int try_number(struct writer *w, int64_t day, unsigned number, struct wri
   w->path = shard_path(w->dir, day, number);
   if (!w->path)
     return complain(error, -ENOMEM, "out of memory");
-  e = make_file(w->path);
-  if (e == 0)
-    e = shard_look(w->path, &kind, &wal);
+  e = shard_look(w->path, &kind, &wal);
+  if (e == -ENOENT) {
+    e = shard_make(w->path);
+    kind = SHARD_OURS;
+  }
   if (e == 0 && kind == SHARD_FOREIGN)
     e = -EMEDIUMTYPE;
-  if (e == 0 && (kind == SHARD_OURS || kind == SHARD_EMPTY) &&
-      shard_bytes(w->path) < shard_limit(w))
-    e = shard_open(w, kind, &fits);
+  if (e == 0 && kind == SHARD_OURS && shard_bytes(w->path) < shard_limit(w))
+    e = shard_open(w, &fits);
   if (e == 0 && kind == SHARD_DAMAGED)
     e = -EUCLEAN;
   if (e == 0 && fits) {

@@ -9,7 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +127,7 @@ static void a_stock_sqlite3_reads_while_recording_and_after(void **state)
   world_remove_dir(dir);
 }
 
-/* As a user who may only read: live (the -shm belongs to another) and sealed. */
+/* As a user who may only read: live and after a kill (the -shm belongs to another), and sealed. */
 static void another_user_of_the_group_reads_it(void **state)
 {
   const uid_t uid = 65534;
@@ -160,6 +163,71 @@ static void another_user_of_the_group_reads_it(void **state)
   assert_string_equal(output, "5\n");
   free(output);
   free(path);
+  world_remove_dir(dir);
+}
+
+/* --- readers beside the recorder --- */
+
+struct beside {
+  const char *dir;
+  atomic_bool over;
+  atomic_int errors;
+  atomic_int snapshots;
+};
+
+/* Opens, replays the newest and asks, as long as the recorder writes. */
+static void *read_beside(void *context)
+{
+  struct beside *beside = context;
+  int64_t last = 0;
+
+  while (!atomic_load(&beside->over)) {
+    struct recording *recording = NULL;
+    struct recording_error error = {""};
+    struct snapshot *snapshot = NULL;
+    int64_t first_ms, last_ms = 0;
+
+    int e = recording_open(beside->dir, &recording, &error);
+
+    if (e == 0)
+      e = recording_range(recording, &first_ms, &last_ms);
+    if (e == 0)
+      e = recording_snapshot(recording, INT64_MAX, &snapshot, &error);
+    if (e || last_ms < last || snapshot_about(snapshot).now.wall_ms < last_ms) {
+      print_message("a reader: %d %s, %lld after %lld\n", e, error.text, (long long)last_ms,
+                    (long long)last);
+      atomic_fetch_add(&beside->errors, 1);
+      atomic_store(&beside->over, true);
+    } else {
+      atomic_fetch_add(&beside->snapshots, 1);
+    }
+    last = last_ms;
+    snapshot_unref(snapshot);
+    recording_free(recording);
+  }
+  return NULL;
+}
+
+static void readers_beside_the_recorder_see_no_error(void **state)
+{
+  char *dir = world_dir();
+  struct beside beside = {.dir = dir};
+  struct writer *writer = open_in(dir, (struct writer_options){0});
+  pthread_t threads[3];
+  uint64_t tick = 1;
+
+  (void)state;
+  put(writer, 0, 1);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, read_beside, &beside), 0);
+  for (; !atomic_load(&beside.over) && (tick < 150 || atomic_load(&beside.snapshots) < 20); tick++)
+    put(writer, tick, tick + 1);
+  put(writer, 86400, 86403); /* a shard is sealed under them */
+  atomic_store(&beside.over, true);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+  assert_int_equal(atomic_load(&beside.errors), 0);
+  writer_close(writer);
   world_remove_dir(dir);
 }
 
@@ -361,6 +429,32 @@ static void a_damaged_shard_is_set_aside_and_kept(void **state)
   world_remove_dir(dir);
 }
 
+/* Neither was made by us: an empty file, and one that has our marks but no table. */
+static void a_shard_without_tables_is_left_alone_and_another_begun(void **state)
+{
+  char *dir = world_dir(), *path = path_in(dir, SHARD), *answer;
+  sqlite3 *sql = NULL;
+  struct writer *writer;
+
+  (void)state;
+  need_sqlite3();
+  assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
+  assert_int_equal(
+      sqlite3_exec(sql, "PRAGMA application_id = 0x494d5053; PRAGMA user_version = 1; VACUUM", NULL,
+                   NULL, NULL),
+      SQLITE_OK);
+  assert_int_equal(sqlite3_close(sql), SQLITE_OK);
+  write_file(dir, "impasse-20260921-2.db", "", 0, 0);
+  writer = open_in(dir, (struct writer_options){0});
+  put(writer, 0, 3);
+  writer_close(writer);
+  answer = ask_stock(dir, "impasse-20260921-3.db", "SELECT count(*) FROM tick");
+  assert_string_equal(answer, "3");
+  free(answer);
+  free(path);
+  world_remove_dir(dir);
+}
+
 /* Damage is found while writing: the snapshot goes to a new shard. */
 static void damage_that_is_found_while_recording_costs_no_snapshot(void **state)
 {
@@ -508,12 +602,14 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_stock_sqlite3_reads_while_recording_and_after),
       cmocka_unit_test(another_user_of_the_group_reads_it),
+      cmocka_unit_test(readers_beside_the_recorder_see_no_error),
       cmocka_unit_test(a_killed_recorder_loses_nothing_that_was_committed),
       cmocka_unit_test(a_second_recorder_is_refused_by_pid),
       cmocka_unit_test(a_foreign_file_is_refused_and_untouched),
       cmocka_unit_test(a_newer_shard_is_left_alone_and_another_begun),
       cmocka_unit_test(a_shard_of_another_dictionary_is_left_alone_and_another_begun),
       cmocka_unit_test(a_damaged_shard_is_set_aside_and_kept),
+      cmocka_unit_test(a_shard_without_tables_is_left_alone_and_another_begun),
       cmocka_unit_test(damage_that_is_found_while_recording_costs_no_snapshot),
       cmocka_unit_test(a_full_disk_loses_nothing_and_leaves_a_gap),
       cmocka_unit_test(old_days_and_too_many_bytes_are_forgotten),
