@@ -64,38 +64,69 @@ void alertline_draw(const struct snapshot *s, uint32_t alert, struct canvas_area
   pen_text(&pen, firing ? STYLE_NORMAL : STYLE_DIM, text_of(s, ALERTS_SUMMARY, alert));
 }
 
-/* One value of the detail's JSON as text: strings as they are, lists with commas, the rest as JSON writes it. */
-static char *json_line(const json_t *value)
+static char *json_text(const json_t *value);
+
+/* "orders, billing" of a list; "waiter orders  holder billing" of an object, without what is
+ * null. */
+static int print_parts(FILE *out, const json_t *value)
 {
-  char *list = NULL;
+  const char *key;
+  json_t *part;
+  size_t i;
+  int printed = 0;
+
+  json_array_foreach(value, i, part)
+  {
+    char *text = json_text(part);
+
+    printed += fprintf(out, "%s%s", i ? ", " : "", text ? text : "");
+    free(text);
+  }
+  json_object_foreach((json_t *)value, key, part)
+  {
+    char *text = json_is_null(part) ? NULL : json_text(part);
+
+    if (text)
+      printed += fprintf(out, "%s%s %s", printed ? "  " : "", key, text);
+    free(text);
+  }
+  return printed;
+}
+
+/* One value of the detail for people; freed by the caller, NULL without memory. */
+static char *json_text(const json_t *value)
+{
+  char *text = NULL;
   size_t length = 0;
   FILE *out;
-  size_t i;
-  json_t *element;
 
   if (json_is_string(value))
     return strdup(json_string_value(value));
-  if (!json_is_array(value))
-    return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(4));
-  out = open_memstream(&list, &length);
+  if (!json_is_array(value) && !json_is_object(value))
+    return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
+  out = open_memstream(&text, &length);
   if (!out)
     return NULL;
-  json_array_foreach(value, i, element)
-  {
-    char *text = json_line(element);
-
-    (void)fprintf(out, "%s%s", i ? ", " : "", text ? text : "");
-    free(text);
-  }
+  (void)print_parts(out, value); /* fclose below tells whether memory ran out */
   if (fclose(out)) {
-    free(list);
+    free(text);
     return NULL;
   }
-  return list;
+  return text;
 }
 
 #define NAME_COLUMNS 14u
 
+static void draw_json_value(struct lines *lines, const char *name, const json_t *value)
+{
+  char *text = json_text(value);
+
+  if (text && *text)
+    lines_fact(lines, NAME_COLUMNS, name, STYLE_NORMAL, text);
+  free(text);
+}
+
+/* A fact a key; of a list of objects one a line. */
 static void draw_json(struct lines *lines, const char *detail)
 {
   json_t *root = json_loads(detail, JSON_REJECT_DUPLICATES, NULL), *value;
@@ -105,10 +136,11 @@ static void draw_json(struct lines *lines, const char *detail)
     lines_fact(lines, NAME_COLUMNS, "detail", STYLE_NORMAL, detail);
   json_object_foreach(root, key, value)
   {
-    char *text = json_line(value);
-
-    lines_fact(lines, NAME_COLUMNS, key, STYLE_NORMAL, text ? text : "");
-    free(text);
+    if (json_is_object(json_array_get(value, 0)))
+      for (size_t i = 0; i < json_array_size(value); i++)
+        draw_json_value(lines, i ? "" : key, json_array_get(value, i));
+    else if (!json_is_null(value))
+      draw_json_value(lines, key, value);
   }
   json_decref(root);
 }

@@ -16,7 +16,8 @@ struct severity_look alertline_severity(uint8_t severity);
 void alertline_draw(const struct snapshot *snapshot, uint32_t alert, struct canvas_area area,
                     unsigned row);
 
-/* Summary, life and detail, one fact a line, from line `scroll` on; returns the scroll as it could be had. */
+/* Summary, life and detail, one fact a line, from line `scroll` on; returns the scroll as it
+ * could be had. */
 uint32_t alertline_draw_detail(const struct snapshot *snapshot, uint32_t alert,
                                struct canvas_area area, uint32_t scroll);
 

@@ -1,4 +1,5 @@
-/* canvas.c - the grid of cells. Not here: what is drawn (pane_*.c) and how it reaches a terminal (paint.c). */
+/* canvas.c - the grid of cells. Not here: what is drawn (pane_*.c) and how it reaches a terminal
+ * (paint.c). */
 #include "tui/canvas.h"
 
 #include <stdarg.h>
@@ -112,7 +113,8 @@ void canvas_restyle(struct canvas_area area, unsigned row, unsigned column, unsi
     cell_at(area, row, i)->style = (uint8_t)style;
 }
 
-/* A cell is about to be overwritten: the other half of a double-width character must not stay alone. */
+/* A cell is about to be overwritten: the other half of a double-width character must not stay
+ * alone. */
 static void cell_split(struct canvas_area area, unsigned row, unsigned column)
 {
   struct cell *cell = cell_at(area, row, column);

@@ -1,12 +1,17 @@
 /*
- * canvas.h - a grid of cells with text and style, and the areas and pens through which panes write on it.
+ * canvas.h - a grid of cells with text and style, and the areas and pens through which panes write
+ * on it.
  *
- *    canvas 80 x 24        area: a window of the canvas; nothing is ever drawn outside of it
- *    +-----------------+   pen:  writes along one row of an area and knows what room is left
- *    |  area +------+  |
- *    |       | pen->|  |   Text is made harmless (glyph.h) and cut with an ellipsis where it does not fit.
- *    |       +------+  |   A double-width character takes a cell and its right half; half of one is never
- *    +-----------------+   left standing. Combining marks sit in the cell of their base, two at most.
+ *    canvas 80 x 24
+ *    +-----------------+
+ *    |  area +------+  |   area: a window of the canvas; nothing is ever drawn outside of it
+ *    |       | pen->|  |   pen:  writes along one row of an area and knows what room is left
+ *    |       +------+  |
+ *    +-----------------+
+ *
+ * Text is made harmless (glyph.h) and cut with an ellipsis where it does not fit. A double-width
+ * character takes a cell and its right half; half of one is never left standing. Combining marks
+ * sit in the cell of their base, two at most.
  *
  * Pure: memory only. Not here: the terminal (paint.h).
  */
@@ -65,7 +70,8 @@ void canvas_clear(struct canvas *canvas);
 /* Row `row` as UTF-8 without trailing blanks; returns the length, as snprintf does. */
 size_t canvas_row_text(const struct canvas *canvas, unsigned row, char *buffer, size_t size);
 
-/* A window of a canvas. Coordinates within it start at 0. Areas with no rows or columns are fine: nothing is drawn. */
+/* A window of a canvas. Coordinates within it start at 0. Areas with no rows or columns are
+ * fine: nothing is drawn. */
 struct canvas_area {
   struct canvas *canvas;
   unsigned row, column, rows, columns;

@@ -190,7 +190,8 @@ static char *format_exact(char *buffer, int64_t value)
   return buffer;
 }
 
-/* The unit of an integer column decides how it is read; numbers that are names (pid, keys) have no unit. */
+/* The unit of an integer column decides how it is read; numbers that are names (pid, keys) have
+ * no unit. */
 static const struct {
   const char *unit;
   char *(*format)(char *buffer, int64_t value);

@@ -29,20 +29,23 @@ char *format_duration(char buffer[FORMAT_SIZE], int64_t ms);
 char *format_seconds(char buffer[FORMAT_SIZE], int64_t s);
 /* 12.3% of a permille value. */
 char *format_permille(char buffer[FORMAT_SIZE], int64_t permille);
-/* The newest `cells` (16 at most) of an actor's depth_trend as bars of an eighth each; nothing where unknown. */
+/* The newest `cells` (16 at most) of an actor's depth_trend as bars of an eighth each; nothing
+ * where unknown. */
 char *format_trend(char buffer[FORMAT_SIZE], int64_t depth_trend, unsigned cells);
 /* `count` (16 at most) values as bars between 0 and the largest of them. */
 char *format_bars(char buffer[FORMAT_SIZE], const int64_t *values, unsigned count);
 
-/* Any value of the dictionary, by its column's type and unit; an instant as the time from it to `wall_ms`. Text is
- * given back as it is. */
+/* Any value of the dictionary, by its column's type and unit; an instant as the time from it to
+ * `wall_ms`. Text is given back as it is. */
 const char *format_value(char buffer[FORMAT_SIZE], enum relation relation, unsigned column,
                          struct value value, int64_t wall_ms);
 
-/* The heading of a column: the name, with the suffix of its unit as people write it (growth/s, blocked, cpu%). */
+/* The heading of a column: the name, with the suffix of its unit as people write it (growth/s,
+ * blocked, cpu%). */
 char *format_heading(char buffer[FORMAT_SIZE], const struct column *column);
 
-/* Local time of day of a Unix time in milliseconds, 14:03:22; with the date before it where `date`. */
+/* Local time of day of a Unix time in milliseconds, 14:03:22; with the date before it where
+ * `date`. */
 char *format_clock(char buffer[FORMAT_SIZE], int64_t wall_ms, bool date);
 
 #endif

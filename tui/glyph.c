@@ -6,7 +6,8 @@
 
 #include "model/utf8.h"
 
-/* Every character beyond ASCII that a pane may draw, with the one that stands for it where there is no UTF-8. */
+/* Every character beyond ASCII that a pane may draw, with the one that stands for it where there
+ * is no UTF-8. */
 static const struct {
   uint32_t code;
   char ascii;

@@ -1,9 +1,10 @@
 /*
  * glyph.h - bytes to characters that are harmless on a terminal, and their width in cells.
  *
- * Names come from programs that nobody vetted. What could move the cursor, reorder the line, hide itself or join
- * its neighbours (control bytes, ESC, C1, bidi controls, zero-width and tag characters, invalid UTF-8) becomes
- * one visible replacement character, so that columns stay aligned and two different names look different.
+ * Names come from programs that nobody vetted. What could move the cursor, reorder the line, hide
+ * itself or join its neighbours (control bytes, ESC, C1, bidi controls, zero-width and tag
+ * characters, invalid UTF-8) becomes one visible replacement character, so that columns stay
+ * aligned and two different names look different.
  *
  * Not here: where characters go (canvas.h).
  */
@@ -22,9 +23,10 @@ struct glyph {
   unsigned width; /* cells: 1, 2, or 0 for a mark that sits on the character before it */
 };
 
-/* The first character of a non-empty text. Widths are wcwidth's, so that ncurses and the terminal agree: without
- * `ascii` LC_CTYPE must be a UTF-8 locale. With it every character becomes a printable ASCII one of width 1; our own
- * lines, bars and arrows have their fallback in glyph.c, everything else is '?'. */
+/* The first character of a non-empty text. Widths are wcwidth's, so that ncurses and the
+ * terminal agree: without `ascii` LC_CTYPE must be a UTF-8 locale. With it every character
+ * becomes a printable ASCII one of width 1; our own lines, bars and arrows have their fallback
+ * in glyph.c, everything else is '?'. */
 struct glyph glyph_next(const char *text, bool ascii);
 
 /* Cells that the whole text takes. */

@@ -1,8 +1,9 @@
 /*
  * keys.h - the one table of keys: what is pressed, what it does, and what the help says of it.
  *
- * Dispatch, the help pane, the line of function keys and the manual are made from it. The habits are htop's.
- * Not here: reading keys from a terminal (terminal.h) and doing what they say (screen.h).
+ * Dispatch, the help pane, the line of function keys and the manual are made from it. The habits
+ * are htop's. Not here: reading keys from a terminal (terminal.h) and doing what they say
+ * (screen.h).
  */
 #ifndef IMPASSE_TUI_KEYS_H
 #define IMPASSE_TUI_KEYS_H

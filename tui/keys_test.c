@@ -1,4 +1,5 @@
-/* keys_test.c - the key table is sound: no key twice, a help for each, htop's keys where htop has them. */
+/* keys_test.c - the key table is sound: no key twice, a help for each, htop's keys where htop
+ * has them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -32,7 +32,8 @@ void lines_title(struct lines *lines, const char *title)
     pen_text(&pen, STYLE_TITLE, title);
 }
 
-/* Bytes of `text` that go into `columns` cells, broken at a blank where there is one. At least one character. */
+/* Bytes of `text` that go into `columns` cells, broken at a blank where there is one. At least
+ * one character. */
 static size_t line_bytes(const char *text, unsigned columns, bool ascii)
 {
   size_t bytes = 0, space = 0, used = 0;

@@ -1,6 +1,6 @@
 /*
- * lines.h - a page of lines that scrolls: whoever draws it says all of its lines, and those in sight are drawn.
- * Not here: tables of a relation (table.h).
+ * lines.h - a page of lines that scrolls: whoever draws it says all of its lines, and those in
+ * sight are drawn. Not here: tables of a relation (table.h).
  */
 #ifndef IMPASSE_TUI_LINES_H
 #define IMPASSE_TUI_LINES_H
@@ -32,7 +32,8 @@ void lines_fact(struct lines *lines, unsigned name_columns, const char *name, en
 /* The scroll that the page really has: not beyond its end. */
 uint32_t lines_end(const struct lines *lines);
 
-/* Moves by a command; false where the command does not scroll. What goes beyond the end is put right by lines_end. */
+/* Moves by a command; false where the command does not scroll. What goes beyond the end is put
+ * right by lines_end. */
 bool lines_command(uint32_t *scroll, enum command command);
 
 #endif

@@ -11,7 +11,8 @@
 
 struct paint;
 
-/* After terminal_open. `color` false, or a terminal without colours: bold, dim and reverse only. NULL without memory. */
+/* After terminal_open. `color` false, or a terminal without colours: bold, dim and reverse only.
+ * NULL without memory. */
 struct paint *paint_new(bool color);
 void paint_free(struct paint *paint);
 

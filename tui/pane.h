@@ -1,8 +1,9 @@
 /*
  * pane.h - what a pane is, and the table of all panes.
  *
- * To add one: tui/pane_NAME.c with `const struct pane pane_NAME`, and one row in pane.c. A pane that only lists a
- * relation is a table_spec and nothing else; sort, search, filter, cursor and detail come by themselves.
+ * To add one: tui/pane_NAME.c with `const struct pane pane_NAME`, and one row in pane.c. A pane
+ * that only lists a relation is a table_spec and nothing else; sort, search, filter, cursor and
+ * detail come by themselves.
  *
  * Panes are pure: snapshot and state in, cells out. They neither wait nor allocate per row.
  */
@@ -62,8 +63,8 @@ struct pane {
   void (*draw)(struct pane_instance *self, const struct view *view, struct canvas_area area);
   /* Asked before the table. NULL = nothing of its own. */
   enum pane_reply (*command)(struct pane_instance *self, struct view *view, enum command command);
-  /* Goes to the next line with the word (after the cursor's where `further`); false where there is none. NULL = the
-   * table's. */
+  /* Goes to the next line with the word (after the cursor's where `further`); false where there
+   * is none. NULL = the table's. */
   bool (*search)(struct pane_instance *self, const struct view *view, const char *word,
                  bool further);
   /* A line of the area was clicked. NULL = the table's. */
@@ -89,7 +90,8 @@ enum pane_reply pane_command(struct pane_instance *self, struct view *view, enum
 /* Goes to another pane. */
 enum pane_reply pane_go(struct view *view, const struct pane *pane);
 
-/* Goes to the detail of an actor, or of the one that a row is about; PANE_DONE where that is none. */
+/* Goes to the detail of an actor, or of the one that a row is about; PANE_DONE where that is
+ * none. */
 enum pane_reply pane_go_actor(struct view *view, int64_t target_key, int64_t actor);
 enum pane_reply pane_go_row(struct view *view, enum relation relation, uint32_t row);
 

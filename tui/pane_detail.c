@@ -1,4 +1,5 @@
-/* pane_detail.c - everything about one actor: its columns, what it waits for, who waits for it, its alerts. */
+/* pane_detail.c - everything about one actor: its columns, what it waits for, who waits for it,
+ * its alerts. */
 #include <stdio.h>
 
 #include "tui/alertline.h"

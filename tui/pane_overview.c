@@ -1,6 +1,7 @@
 /*
- * pane_overview.c - everything that matters in one look: what alarms, who is blocked on whom, what swells, what is
- * fought over. Panels give way to each other: each keeps its title, the most urgent keep rows.
+ * pane_overview.c - everything that matters in one look: what alarms, who is blocked on whom, what
+ * swells, what is fought over. Panels give way to each other: each keeps its title, the most urgent
+ * keep rows.
  *
  *    80 columns and fewer     120 columns and more
  *    +---------+              +------------------+
@@ -11,6 +12,7 @@
  *    +---------+              +-------+----------+
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tui/alertline.h"
@@ -21,6 +23,7 @@
 #include "tui/waittree.h"
 
 #define TOP_MAX 64u
+#define TREND_PARTS 20 /* a twentieth more or less is a trend */
 #define TREE_LINES_MAX 100u
 #define TREE_SIBLINGS_MAX 4u
 #define WIDE_COLUMNS 120u
@@ -82,11 +85,14 @@ static void renew(struct memory *m, const struct view *view)
 static void draw_trend(struct canvas_pen *pen, const int64_t *values, unsigned count)
 {
   char bars[FORMAT_SIZE];
-  int64_t change;
+  int64_t was, change;
 
   if (count < 2)
     return;
-  change = values[VIEW_HISTORY - 1] - values[VIEW_HISTORY - count];
+  was = values[VIEW_HISTORY - count];
+  change = values[VIEW_HISTORY - 1] - was;
+  if (was / TREND_PARTS >= llabs(change)) /* it wavers */
+    change = 0;
   pen_skip(pen, 1);
   pen_text(pen, STYLE_GRAPH, format_bars(bars, values + VIEW_HISTORY - count, count));
   if (change)
@@ -327,7 +333,8 @@ static const struct panel panel_tables = {1, table_rows, table_title, table_rows
 #define STACKED_MAX 4
 #define ROOMY_ROWS 7u
 
-/* Shares out the rows: titles first, in order; then a row each; then by weight to whoever wants more. */
+/* Shares out the rows: titles first, in order; then a row each; then by weight to whoever wants
+ * more. */
 static void stack_share(const struct memory *m, const struct panel *const *stack, unsigned count,
                         unsigned rows, unsigned *ret_rows)
 {

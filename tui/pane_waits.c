@@ -1,4 +1,5 @@
-/* pane_waits.c - who waits for whom: rings and trees under their root holders, or all waits as a table. */
+/* pane_waits.c - who waits for whom: rings and trees under their root holders, or all waits as a
+ * table. */
 #include <stdio.h>
 #include <string.h>
 

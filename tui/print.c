@@ -1,4 +1,5 @@
-/* print.c - the overview as text for pipes, files and `./run` off a terminal. Not here: any terminal. */
+/* print.c - the overview as text for pipes, files and `./run` off a terminal. Not here: any
+ * terminal. */
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>

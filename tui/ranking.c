@@ -54,8 +54,8 @@ static uint64_t ranking_key(const struct ranking *ranking, uint32_t row)
   return key == KEY_UNKNOWN ? KEY_UNKNOWN - 1 : key;
 }
 
-/* Bytes with which every known text of the column begins: names are often a word and a number, and then the eight
- * bytes of a key hold the number. */
+/* Bytes with which every known text of the column begins: names are often a word and a number,
+ * and then the eight bytes of a key hold the number. */
 static uint32_t common_prefix(const struct ranking *ranking, uint32_t rows)
 {
   const char *first = NULL;
@@ -79,7 +79,8 @@ static uint32_t common_prefix(const struct ranking *ranking, uint32_t rows)
   return length;
 }
 
-/* The same as ranking_key for the whole of an integer column, which is what a million rows are sorted by. */
+/* The same as ranking_key for the whole of an integer column, which is what a million rows are
+ * sorted by. */
 static void ranking_keys_of_ints(struct ranking *ranking, uint32_t rows)
 {
   const int64_t *values =
@@ -184,7 +185,8 @@ static void swap(uint32_t *a, uint32_t *b)
   *b = was;
 }
 
-/* Of three rows the one in the middle goes to rows[low]: a pivot that sorted input does not spoil. */
+/* Of three rows the one in the middle goes to rows[low]: a pivot that sorted input does not
+ * spoil. */
 static uint32_t choose_pivot(struct ranking *ranking, uint32_t low, uint32_t high)
 {
   uint32_t *rows = ranking->rows, middle = low + (high - low) / 2, last = high - 1;
@@ -199,7 +201,8 @@ static uint32_t choose_pivot(struct ranking *ranking, uint32_t low, uint32_t hig
   return rows[low];
 }
 
-/* Afterwards rows[place] is the row of that place, smaller ones stand before it in [low, high), others behind. */
+/* Afterwards rows[place] is the row of that place, smaller ones stand before it in [low, high),
+ * others behind. */
 static void ranking_select(struct ranking *ranking, uint32_t low, uint32_t high, uint32_t place)
 {
   uint32_t *rows = ranking->rows;
@@ -235,7 +238,8 @@ static int compare_rows(const void *a, const void *b, void *ranking)
   return row_a == row_b ? 0 : ranking_before(ranking, row_a, row_b) ? -1 : 1;
 }
 
-/* Puts the places [first, end) in order, knowing that just those of [low, high) stand in [low, high). */
+/* Puts the places [first, end) in order, knowing that just those of [low, high) stand in [low,
+ * high). */
 static void ranking_arrange(struct ranking *ranking, uint32_t low, uint32_t high, uint32_t first,
                             uint32_t end)
 {
@@ -289,7 +293,8 @@ struct scored {
   uint32_t row;
 };
 
-/* Keeps best[] sorted, best first: n is a screenful, so most rows are turned away by one comparison. */
+/* Keeps best[] sorted, best first: n is a screenful, so most rows are turned away by one
+ * comparison. */
 uint32_t ranking_top(const struct snapshot *snapshot, enum relation relation,
                      ranking_score_fn *score, uint32_t *ret_rows, uint32_t room)
 {

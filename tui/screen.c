@@ -1,10 +1,12 @@
-/* screen.c - which pane is shown, the prompt, pause. Not here: the terminal (tui.c), the panes (pane_*.c). */
+/* screen.c - which pane is shown, the prompt, pause. Not here: the terminal (tui.c), the panes
+ * (pane_*.c). */
 #include "tui/screen.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tui/glyph.h"
 #include "tui/keys.h"
@@ -107,6 +109,35 @@ static void screen_renew(struct screen *screen)
     table_renew(&screen->instances[i].table);
 }
 
+/* For how long whoever made the snapshot had been running: it watches itself, and the identity
+ * of a process holds when it started. Ticks of a clock since boot; CLOCK_MONOTONIC, which leaves
+ * suspended time out, says rather less. */
+static int64_t maker_age_ms(const struct snapshot *s)
+{
+  int64_t now_ms = (int64_t)(snapshot_about(s).now.mono_ns / 1000000);
+  long ticks_per_s = sysconf(_SC_CLK_TCK);
+
+  for (uint32_t i = 0; i < snapshot_rows(s, RELATION_TARGETS); i++) {
+    const char *runtime = snapshot_text(s, RELATION_TARGETS, TARGETS_RUNTIME, i);
+    int64_t start = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, i) >> 22;
+
+    if (runtime && strcmp(runtime, "impasse") == 0 && ticks_per_s > 0)
+      return now_ms - (int64_t)((double)start / (double)ticks_per_s * 1000);
+  }
+  return 0;
+}
+
+static int64_t watched_ms(const struct screen *screen, const struct snapshot *snapshot)
+{
+  uint64_t now = snapshot_about(snapshot).now.mono_ns;
+  int64_t shown_ms =
+      now > screen->first_mono_ns ? (int64_t)((now - screen->first_mono_ns) / 1000000) : 0;
+  int64_t maker_ms = maker_age_ms(snapshot);
+
+  shown_ms += screen->view.options.history_ms;
+  return shown_ms > maker_ms ? shown_ms : maker_ms;
+}
+
 void screen_show(struct screen *screen, const struct snapshot *snapshot)
 {
   uint64_t now = snapshot_about(snapshot).now.mono_ns;
@@ -115,9 +146,7 @@ void screen_show(struct screen *screen, const struct snapshot *snapshot)
   screen->newest = snapshot_ref(snapshot);
   if (!screen->first_mono_ns)
     screen->first_mono_ns = now;
-  screen->view.watched_ms = screen->view.options.history_ms;
-  if (now > screen->first_mono_ns)
-    screen->view.watched_ms += (int64_t)((now - screen->first_mono_ns) / 1000000);
+  screen->view.watched_ms = watched_ms(screen, snapshot);
   if (!screen->paused)
     screen_renew(screen);
 }
@@ -349,7 +378,8 @@ enum screen_reply screen_input(struct screen *screen, uint32_t input)
 
 /* --- the line at the bottom --- */
 
-/* Walks the labels of the function-key line; returns the input of the one at `column`, or draws all for a pen. */
+/* Walks the labels of the function-key line; returns the input of the one at `column`, or draws
+ * all for a pen. */
 static uint32_t keys_line(struct canvas_pen *pen, unsigned column)
 {
   unsigned at = 0;

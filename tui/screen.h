@@ -1,7 +1,9 @@
 /*
- * screen.h - the whole screen without a terminal: which pane is shown, the prompt, pause; keys in, cells out.
+ * screen.h - the whole screen without a terminal: which pane is shown, the prompt, pause; keys in,
+ * cells out.
  *
- * Everything that a person can do is testable here: tui.c only connects it to a terminal. Time comes with each call.
+ * Everything that a person can do is testable here: tui.c only connects it to a terminal. Time
+ * comes with each call.
  */
 #ifndef IMPASSE_TUI_SCREEN_H
 #define IMPASSE_TUI_SCREEN_H

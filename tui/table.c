@@ -265,7 +265,8 @@ struct layout {
   unsigned count;
 };
 
-/* Widths of the forms that format_value gives, so that columns do not jump from one refresh to the next. */
+/* Widths of the forms that format_value gives, so that columns do not jump from one refresh to
+ * the next. */
 static unsigned width_of_values(enum relation relation, unsigned column)
 {
   static const struct {
@@ -298,7 +299,8 @@ static unsigned column_width(const struct table *table, unsigned column)
   return width > values ? width : values;
 }
 
-/* The first column and as many from `left` on as fit; what is left over goes to the texts, the first one twice. */
+/* The first column and as many from `left` on as fit; what is left over goes to the texts, the
+ * first one twice. */
 static struct layout table_layout(const struct table *table, unsigned room)
 {
   struct layout layout = {.count = 0};

@@ -1,10 +1,13 @@
 /*
- * table.h - the table widget: rows of a relation, sorted, filtered and searched, with a cursor that stays on its row.
+ * table.h - the table widget: rows of a relation, sorted, filtered and searched, with a cursor that
+ * stays on its row.
  *
- * A pane describes its table by a constant spec; columns, their headings, widths and the form of their values come
- * from the dictionary. Only visible rows are formatted; the order of the others is never computed (ranking.h).
+ * A pane describes its table by a constant spec; columns, their headings, widths and the form of
+ * their values come from the dictionary. Only visible rows are formatted; the order of the others
+ * is never computed (ranking.h).
  *
- * Not here: keys (keys.h) beyond the commands that a table understands, and the prompt in which a word is typed.
+ * Not here: keys (keys.h) beyond the commands that a table understands, and the prompt in which a
+ * word is typed.
  */
 #ifndef IMPASSE_TUI_TABLE_H
 #define IMPASSE_TUI_TABLE_H
@@ -25,8 +28,7 @@ struct table_spec {
   uint8_t columns[TABLE_COLUMNS_MAX]; /* the first stays when the others scroll */
   uint8_t column_count;
   uint8_t sentence; /* a text column that wants room for a sentence; 0 = none */
-  uint8_t
-      sort; /* column of the relation that it is sorted by at first, descending where it is a number */
+  uint8_t sort;     /* column it is sorted by at first; numbers descend */
   ranking_score_fn
       *score; /* then the first order is by this, highest first, and not by the column's values */
   enum style (*style)(const struct snapshot *snapshot, uint32_t row,
@@ -64,8 +66,8 @@ bool table_command(struct table *table, const struct snapshot *snapshot, enum co
 /* Shows only rows that contain the word in any text (case does not matter); "" shows all. */
 void table_set_filter(struct table *table, const char *word);
 
-/* Puts the cursor on the first row from its place on (after it where `further`) that contains the word, going round
- * at the end. False where none does. */
+/* Puts the cursor on the first row from its place on (after it where `further`) that contains
+ * the word, going round at the end. False where none does. */
 bool table_search(struct table *table, const struct snapshot *snapshot, const char *word,
                   bool further);
 

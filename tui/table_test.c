@@ -1,4 +1,5 @@
-/* table_test.c - the cursor follows its row, order, filter and search; what is drawn is a window of it. */
+/* table_test.c - the cursor follows its row, order, filter and search; what is drawn is a window
+ * of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,15 +1,17 @@
 /*
- * terminal.c - takes the terminal, reads it, gives it back whatever happens. Not here: meaning and painting.
+ * terminal.c - takes the terminal, reads it, gives it back whatever happens. Not here: meaning and
+ * painting.
  *
- *    signal                               handler                           then
- *    TERM INT HUP                         flag, wake, drop unread output    loop: tui_input says TUI_QUIT
- *    the same once more                   restore, default action           for a loop that hangs
- *    WINCH CONT TSTP                      flag, wake                        loop: repaint, or stop
- *    SEGV BUS FPE ILL ABRT QUIT           restore, former action, raise     core dump, sanitizer report ...
+ *    signal                      handler                          then
+ *    TERM INT HUP                flag, wake, drop unread output   loop: tui_input says TUI_QUIT
+ *    the same once more          restore, default action          for a loop that hangs
+ *    WINCH CONT TSTP             flag, wake                       loop: repaint, or stop
+ *    SEGV BUS FPE ILL ABRT QUIT  restore, former action, raise    core dump, sanitizer report ...
  *
- * The last row is more than a flag, for there is no later: after a crash nobody returns to the loop, and a shell in
- * raw mode on the alternate screen is useless to whoever must now look for the cause. It uses poll, tcflush, write,
- * tcsetattr and sigaction alone, which POSIX lists as async-signal-safe, with bytes that were prepared when the terminal was taken.
+ * The last row is more than a flag, for there is no later: after a crash nobody returns to the
+ * loop, and a shell in raw mode on the alternate screen is useless to whoever must now look for the
+ * cause. It uses poll, tcflush, write, tcsetattr and sigaction alone, which POSIX lists as
+ * async-signal-safe, with bytes that were prepared when the terminal was taken.
  */
 #include "tui/terminal.h"
 
@@ -60,7 +62,8 @@ struct terminal {
 
 /* --- signals --- */
 
-/* Nobody may be reading the terminal any more; then what is queued is dropped, so that the bytes find room. */
+/* Nobody may be reading the terminal any more; then what is queued is dropped, so that the bytes
+ * find room. */
 static void make_room(void)
 {
   struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -396,8 +399,9 @@ void terminal_suspend(struct terminal *terminal)
   (void)endwin();
   (void)tcsetattr(STDIN_FILENO, TCSANOW, &guard.modes);
   guard.active = 0;
-  /* The whole job, as the terminal itself would do it: a script that waits for us must stop, too. Our own turn comes
-   * with raise(), which stops before it returns; and if nobody can continue us (an orphaned group), it does nothing. */
+  /* The whole job, as the terminal itself would do it: a script that waits for us must stop,
+   * too. Our own turn comes with raise(), which stops before it returns; and if nobody can
+   * continue us (an orphaned group), it does nothing. */
   (void)kill(0, SIGTSTP);
   (void)sigaction(SIGTSTP, &stop, &ours);
   (void)raise(SIGTSTP);

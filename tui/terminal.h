@@ -1,6 +1,6 @@
 /*
- * terminal.h - the one terminal of the process: takes it, reads keys and signals from it, gives it back whatever
- * happens. Not here: what keys mean (keys.h) and what is on the screen (paint.h).
+ * terminal.h - the one terminal of the process: takes it, reads keys and signals from it, gives it
+ * back whatever happens. Not here: what keys mean (keys.h) and what is on the screen (paint.h).
  *
  * One thread; one terminal at a time, because signals know no other.
  */

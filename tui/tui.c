@@ -21,7 +21,8 @@ struct tui {
   int signal;
 };
 
-/* A canvas of the terminal's size. Without memory the former one stays: a screen that is too small is still one. */
+/* A canvas of the terminal's size. Without memory the former one stays: a screen that is too
+ * small is still one. */
 static void tui_fit(struct tui *tui)
 {
   struct canvas *canvas;

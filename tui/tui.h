@@ -44,10 +44,10 @@ struct tui_options {
 
 enum tui_action { TUI_CONTINUE, TUI_QUIT };
 
-/* Takes the terminal at standard input and standard output and paints a first, empty screen. Sets
- * LC_CTYPE from the environment. -ENOTTY where one of the two is no terminal, -EBUSY where a tui is
- * open already, -EINVAL where TERM is unknown or cannot place its cursor (tui_print can help), -ENOENT for
- * an unknown pane, -ENOMEM; the terminal is as it was after an error. */
+/* Takes the terminal at standard input and standard output and paints a first, empty screen.
+ * Sets LC_CTYPE from the environment. -ENOTTY where one of the two is no terminal, -EBUSY where
+ * a tui is open already, -EINVAL where TERM is unknown or cannot place its cursor (tui_print can
+ * help), -ENOENT for an unknown pane, -ENOMEM; the terminal is as it was after an error. */
 int tui_open(const struct tui_options *options, struct tui **ret_tui);
 
 /* Gives the terminal and the signals back. NULL is fine. */

@@ -51,7 +51,8 @@ static enum style style_of(const struct snapshot *s, uint32_t wait)
   return verdict < sizeof styles ? (enum style)styles[verdict] : STYLE_NORMAL;
 }
 
-/* How long it has waited and what will end it, at the right end; details go first where room is short. */
+/* How long it has waited and what will end it, at the right end; details go first where room is
+ * short. */
 static void draw_wait_times(const struct snapshot *s, uint32_t wait, struct canvas_pen *pen)
 {
   char duration[FORMAT_SIZE], timeout[WAITLINE_TIMEOUT_SIZE],

@@ -1,9 +1,10 @@
 /*
  * waittree.c - waits as rings and trees. Not here: cells.
  *
- * Nodes are actors, found by a hash of their identity; the waits of a holder hang on it as a list through next[].
- * Waits whose holder is not known hang on a node for their object, so that "37 wait for the disk" is one tree.
- * The drawing order is a depth-first walk with a stack of its own, for a chain may be a million actors long.
+ * Nodes are actors, found by a hash of their identity; the waits of a holder hang on it as a list
+ * through next[]. Waits whose holder is not known hang on a node for their object, so that "37 wait
+ * for the disk" is one tree. The drawing order is a depth-first walk with a stack of its own, for a
+ * chain may be a million actors long.
  */
 #include "tui/waittree.h"
 
@@ -186,7 +187,8 @@ static int longest_first(const void *a, const void *b, void *snapshot)
   return ms_a != ms_b ? (ms_a > ms_b ? -1 : 1) : row_a < row_b ? -1 : row_a > row_b;
 }
 
-/* The rows that wait for a node and are no edges of its own ring, longest wait first, in w->order. */
+/* The rows that wait for a node and are no edges of its own ring, longest wait first, in
+ * w->order. */
 static uint32_t children_of(struct work *w, const struct node *node)
 {
   uint32_t count = 0;
@@ -284,7 +286,8 @@ static int by_core(const void *a, const void *b)
   return x->core != y->core ? (x->core < y->core ? -1 : 1) : x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* The edge of its ring by which a member goes on: to one that is not placed, else any. NONE without one. */
+/* The edge of its ring by which a member goes on: to one that is not placed, else any. NONE
+ * without one. */
 static uint32_t ring_edge(const struct work *w, uint32_t node, int64_t core, bool *ret_fresh)
 {
   uint32_t any = NONE;
@@ -302,7 +305,8 @@ static uint32_t ring_edge(const struct work *w, uint32_t node, int64_t core, boo
   return any;
 }
 
-/* The order of a ring's members: follow the waits; where that comes round before all were met, begin anew. */
+/* The order of a ring's members: follow the waits; where that comes round before all were met,
+ * begin anew. */
 static uint32_t ring_order(struct work *w, const struct member *members, uint32_t count,
                            uint32_t *nodes, uint32_t *edges)
 {

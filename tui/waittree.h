@@ -1,6 +1,6 @@
 /*
- * waittree.h - the relation `waits` as lines of a drawing: rings of deadlocked actors, and trees under those who hold
- * others up without waiting themselves.
+ * waittree.h - the relation `waits` as lines of a drawing: rings of deadlocked actors, and trees
+ * under those who hold others up without waiting themselves.
  *
  *    deadlock: 2 in a ring             LINE_CORE
  *    ,> orders     call -> billing     LINE_MEMBER, in the order of the ring
@@ -10,8 +10,9 @@
  *    |- caller#1   call                LINE_WAITER
  *    `- 997 more                       LINE_MORE
  *
- * Rings first, then what nobody will ever end, then roots by how many are behind them. A waiter with several holders
- * is listed under each and expanded once. Linear in the waits, but for the order of the roots and of the siblings.
+ * Rings first, then what nobody will ever end, then roots by how many are behind them. A waiter
+ * with several holders is listed under each and expanded once. Linear in the waits, but for the
+ * order of the roots and of the siblings.
  *
  * Pure. Not here: how a line looks (waitline.h).
  */
@@ -35,8 +36,7 @@ struct waittree_line {
   bool again;       /* is expanded elsewhere */
   bool in_ring;     /* the ring's line passes on its left */
   uint32_t rails;   /* bit d: the level d of its ancestors has more siblings below */
-  uint32_t
-      wait; /* row of `waits` that it is about: its own wait (members, waiters), one of those behind (roots) */
+  uint32_t wait;    /* row of `waits`: its own (members, waiters), one of those behind (roots) */
   uint32_t count; /* LINE_CORE: members; LINE_ROOT: waiters directly behind; LINE_MORE: left out */
   uint32_t victims;          /* LINE_CORE: those who are stuck behind it, as far as is known */
   int64_t target_key, actor; /* VALUE_UNKNOWN where it is no single known actor */
@@ -55,8 +55,7 @@ struct waittree_limits {
   uint32_t lines;    /* stop after so many; 0 = no limit */
   uint32_t siblings; /* waiters listed under one holder; 0 = all */
   bool bare_rings;   /* who waits for a ring is counted but not listed */
-  const char *
-      word; /* only rings and roots with a waiter or holder whose name contains it; NULL or "" = all */
+  const char *word;  /* only rings and roots in whose lines a name contains it; NULL = all */
 };
 
 /* Fills a tree (zeroed before its first use). -ENOMEM leaves it empty. */

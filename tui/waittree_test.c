@@ -1,4 +1,5 @@
-/* waittree_test.c - rings, trees and their order, as text with one character of indentation a level. */
+/* waittree_test.c - rings, trees and their order, as text with one character of indentation a
+ * level. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static struct snapshot *waits(const struct edge *edges, uint32_t count)
   return snapshot;
 }
 
-/* "core2 [a [b .c ^d" : a ring of a and b, c waits for b, d is expanded elsewhere; +3 = three more. */
+/* "core2 [a [b .c ^d" : a ring of a and b, c waits for b, d is expanded elsewhere; +3 = three
+ * more. */
 static const char *drawing(const struct snapshot *s, struct waittree_limits limits)
 {
   static char text[2048];

@@ -1,8 +1,8 @@
 /*
  * word.h - whether any text of a row contains a word; for filters and searches over many rows.
  *
- * Words of enumerated columns are compared once and not once a row, and a text that stands in one row after another
- * is compared once, too. Case does not matter (of ASCII letters). Pure.
+ * Words of enumerated columns are compared once and not once a row, and a text that stands in one
+ * row after another is compared once, too. Case does not matter (of ASCII letters). Pure.
  */
 #ifndef IMPASSE_TUI_WORD_H
 #define IMPASSE_TUI_WORD_H

@@ -1,6 +1,7 @@
 /*
- * golden_test.c - every screen of the scenes against the text that was looked at and found good (*.txt beside this).
- * IMPASSE_GOLDEN_UPDATE=1 rewrites the files; then look at what `git diff` says.
+ * golden_test.c - every screen of the scenes against the text that was looked at and found good
+ * (*.txt beside this). IMPASSE_GOLDEN_UPDATE=1 rewrites the files; then look at what `git diff`
+ * says.
  *
  * Not here: the terminal (tests/golden/terminal_test.c).
  */

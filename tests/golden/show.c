@@ -1,5 +1,6 @@
 /*
- * show.c - the screen on a real terminal with a scene instead of a collector, for terminal_test.c and for looking.
+ * show.c - the screen on a real terminal with a scene instead of a collector, for terminal_test.c
+ * and for looking.
  *
  *    golden_show SCENE [PANE [crash|print]]     crash: aborts at the first key
  *

@@ -1,6 +1,6 @@
 /*
- * stuck_test.c - a terminal that nobody reads must not keep the program from ending, nor end in raw mode.
- * Usage: the path of golden_show in GOLDEN_SHOW. Not here: what is on the screen.
+ * stuck_test.c - a terminal that nobody reads must not keep the program from ending, nor end in raw
+ * mode. Usage: the path of golden_show in GOLDEN_SHOW. Not here: what is on the screen.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,8 +61,8 @@ static void await_paint(int terminal)
   assert_true(read(terminal, buffer, sizeof buffer) > 0);
 }
 
-/* Keys that repaint everything, until the terminal takes no more input: then the program hangs in a paint, or has
- * given up painting and reads no more than it must. */
+/* Keys that repaint everything, until the terminal takes no more input: then the program hangs
+ * in a paint, or has given up painting and reads no more than it must. */
 static void flood(int terminal)
 {
   int flags = fcntl(terminal, F_GETFL);
