@@ -6,11 +6,13 @@
 #include "model/detect_actor.h"
 #include "model/json.h"
 
+#define SECOND_NS 1000000000ull
+
 /* All that can be tuned. */
 static const struct {
   int64_t behind; /* so many actors blocked behind it; fewer are ordinary traffic */
   uint64_t for_ns, keep_ns;
-} limits = {.behind = 16, .for_ns = 5ull * 1000000000, .keep_ns = 5ull * 1000000000};
+} limits = {.behind = 16, .for_ns = 5 * SECOND_NS, .keep_ns = 5 * SECOND_NS};
 
 static double actor_real(const struct snapshot *s, unsigned column, uint32_t row)
 {
@@ -88,6 +90,6 @@ const struct detector detect_bottleneck = {
             "cannot see an owner that looks idle in each sweep, callers that do not block, and how "
             "much time one "
             "message takes.",
-    .history_ns = 6000000000,
+    .history_ns = 6 * SECOND_NS,
     .step = bottleneck_step,
 };

@@ -4,6 +4,8 @@
 #include "model/detect_actor.h"
 #include "model/json.h"
 
+#define SECOND_NS 1000000000ull
+
 /* All that can be tuned. */
 static const struct {
   int64_t warning_permille; /* of the time somebody waits for it */
@@ -13,8 +15,8 @@ static const struct {
 } limits = {.warning_permille = 300,
             .critical_permille = 800,
             .waiters = 2,
-            .for_ns = 5ull * 1000000000,
-            .keep_ns = 5ull * 1000000000};
+            .for_ns = 5 * SECOND_NS,
+            .keep_ns = 5 * SECOND_NS};
 
 static int64_t table_int(const struct snapshot *s, unsigned column, uint32_t row)
 {
@@ -107,6 +109,6 @@ const struct detector detect_contention = {
             "from 80 %). Found from the time that the source sums up while anybody waits. It "
             "cannot see spinning, and "
             "says nothing of a lock that one actor keeps while a single other one waits.",
-    .history_ns = 7000000000,
+    .history_ns = 7 * SECOND_NS,
     .step = contention_step,
 };

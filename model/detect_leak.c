@@ -11,30 +11,35 @@
 #include "model/trend.h"
 
 #define MIB (1024.0 * 1024)
+#define SECOND_NS 1000000000ull
 
 enum { SERIES_MAX = 4096 }; /* of each kind */
 
-/* What is watched; all that can be tuned stands here and in `limits`. Slow growth takes a second,
- * coarse series. */
+/* All that can be tuned stands in the next three tables. How often a sample is taken, how long a
+ * series has to be before anything is said, and how long that is held: growth of messages a second
+ * shows in ten seconds, growth of messages an hour needs a series of its own. */
+static const struct pace {
+  int64_t spacing_ms;
+  int64_t span_ms;
+  uint64_t keep_ns;
+} fast = {.spacing_ms = 700, .span_ms = 10 * 1000, .keep_ns = 10 * SECOND_NS},
+  slow = {.spacing_ms = 30 * 1000, .span_ms = 300 * 1000, .keep_ns = 60 * SECOND_NS};
+
+/* What is watched. */
 static const struct kind {
   const char *word;   /* in the detail */
   const char *suffix; /* of the key */
   enum relation relation;
-  unsigned column;    /* INT */
-  int64_t spacing_ms; /* between two samples */
-  int64_t span_ms;    /* at least so long a series before anything is said */
-  double smallest;    /* below this it is not watched */
-  double rise;        /* least growth over the series */
-  uint64_t keep_ns;
+  unsigned column; /* INT */
+  const struct pace *pace;
+  double smallest; /* below this it is not watched */
+  double rise;     /* least growth over the series */
 } kinds[] = {
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, 700, 10000, 200, 100, 10000000000},
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, 30000, 300000, 200, 100, 60000000000},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, 700, 10000, 64 * MIB,
-     16 * MIB, 10000000000},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, 30000, 300000, 64 * MIB,
-     16 * MIB, 60000000000},
-    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, 700, 10000, 64 * MIB, 16 * MIB,
-     10000000000},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, 200, 100},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, 200, 100},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 64 * MIB, 16 * MIB},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 64 * MIB, 16 * MIB},
+    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, &fast, 64 * MIB, 16 * MIB},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), SAMPLES_MIN = 8 };
@@ -51,7 +56,7 @@ static const struct {
             .near_limit = 0.6,
             .critical_s = 600,
             .critical_depth = 1000000,
-            .for_ns = 5ull * 1000000000};
+            .for_ns = 5 * SECOND_NS};
 
 struct series {
   int64_t target_key, actor; /* VALUE_UNKNOWN: the process itself */
@@ -146,7 +151,7 @@ static bool grows(const struct series *series, const struct kind *kind, struct t
 {
   const struct trend_point *first = &series->points[0], *last = &series->points[series->count - 1];
 
-  if (series->count < SAMPLES_MIN || last->at_ms - first->at_ms < kind->span_ms ||
+  if (series->count < SAMPLES_MIN || last->at_ms - first->at_ms < kind->pace->span_ms ||
       last->value - first->value < kind->rise)
     return false;
   struct trend t = trend_of(series->points, series->count);
@@ -255,7 +260,7 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
   f.detail = detail;
   f.severity = deep || left < limits.critical_s ? SEVERITY_CRITICAL : SEVERITY_WARNING;
   f.for_ns = limits.for_ns;
-  f.keep_ns = kind->keep_ns;
+  f.keep_ns = kind->pace->keep_ns;
   finding_add(sink, &f);
 }
 
@@ -313,7 +318,7 @@ static void step_kind(struct series_set *set, const struct kind *kind, const str
     if (!series)
       break;
     next.series[next.count++] = series;
-    sample(series, now_ms - row_age_ms(s, kind->relation, row), kind->spacing_ms,
+    sample(series, now_ms - row_age_ms(s, kind->relation, row), kind->pace->spacing_ms,
            (double)values[row]);
     if (grows(series, kind, &trend) && worth_telling(s, kind, row, values[row]))
       tell(s, kind, row, &trend, values[row], sink);
@@ -343,7 +348,7 @@ const struct detector detect_leak = {
             "tell a leak from a load that rises for as long, watches the 4096 largest of each kind "
             "only, and no "
             "mailbox below 200 messages.",
-    .history_ns = 16000000000,
+    .history_ns = 16 * SECOND_NS,
     .state_new = leak_new,
     .state_free = leak_free,
     .step = leak_step,

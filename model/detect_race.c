@@ -9,13 +9,15 @@
 #include "model/json.h"
 #include "model/phrase.h"
 
+#define SECOND_NS 1000000000ull
+
 enum { CHANGES = 3, NAMES_MAX = 4096 };
 
 /* All that can be tuned, with CHANGES: so many changes ... */
 static const struct {
   int64_t within_ms; /* ... within this */
   uint64_t keep_ns;
-} limits = {.within_ms = 60 * 1000, .keep_ns = 10ull * 1000000000};
+} limits = {.within_ms = 60 * 1000, .keep_ns = 10 * SECOND_NS};
 
 /* One name, and when it changed hands lately, newest first. */
 struct race_name {
@@ -152,7 +154,7 @@ const struct detector detect_race = {
             "may reach another actor than the one it looked at. Found by comparing names in each "
             "sweep; changes "
             "between two sweeps count once. It cannot see lost updates of a table.",
-    .history_ns = 60000000000,
+    .history_ns = 60 * SECOND_NS,
     .state_new = race_new,
     .state_free = race_free,
     .step = race_step,

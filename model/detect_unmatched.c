@@ -2,11 +2,13 @@
 #include "model/detect_actor.h"
 #include "model/json.h"
 
+#define SECOND_NS 1000000000ull
+
 /* All that can be tuned. */
 static const struct {
   int64_t unmatched_ms; /* waits in receive with messages and takes none, for so long */
   uint64_t keep_ns;
-} limits = {.unmatched_ms = 3000, .keep_ns = 3ull * 1000000000};
+} limits = {.unmatched_ms = 3000, .keep_ns = 3 * SECOND_NS};
 
 static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *sink)
 {
@@ -55,6 +57,6 @@ const struct detector detect_unmatched = {
             "that are taken and thrown away, and where the source does not know the head of the "
             "mailbox, an actor that "
             "takes one message as each new one arrives looks busy.",
-    .history_ns = 4000000000,
+    .history_ns = 4 * SECOND_NS,
     .step = unmatched_step,
 };

@@ -460,7 +460,7 @@ static void do_table(struct scenario *sc, const struct line *line)
     t->owner = sc->world->actors[find_actor(sc, line, owner)].key;
 }
 
-/* target STATE [crashed] [reason TEXT] [lost N] [interval MS] [rss BYTES] [rss_per_s N] [limit
+/* target STATE [crashed] [torn] [reason TEXT] [lost N] [interval MS] [rss BYTES] [rss_per_s N] [limit
  * BYTES] */
 static void do_target(struct scenario *sc, const struct line *line)
 {
@@ -470,6 +470,7 @@ static void do_target(struct scenario *sc, const struct line *line)
 
   w->state = enum_word(sc, line, RELATION_TARGETS, TARGETS_STATE, word(sc, line, 1));
   w->crashed = has(line, "crashed");
+  w->torn = has(line, "torn");
   w->reason = reason ? reason : w->reason;
   w->lost = option(sc, line, "lost", w->lost);
   w->rss_bytes = option(sc, line, "rss", w->rss_bytes);

@@ -287,7 +287,7 @@ static void read_target(const struct world *world, const char *runtime, struct s
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,
                           const struct world_reader *reader)
 {
-  bool alive = world->state == TARGET_RUNNING || world->state == TARGET_STOPPED;
+  bool alive = !world->torn && (world->state == TARGET_RUNNING || world->state == TARGET_STOPPED);
   struct sweep *sweep =
       must(sweep_new(world->target_key, (enum source_tag)tag, alive ? kind : SWEEP_FAILED));
   uint64_t at_ns = world->now_ns;

@@ -68,6 +68,7 @@ struct world {
   /* facts about the process */
   uint8_t state; /* enum target_state */
   bool crashed;
+  bool torn; /* sweeps fail, although it runs */
   const char *reason;
   int64_t lost, interval_ns, rss_bytes, rss_per_s, limit_bytes;
   uint64_t rss_since_ns;
