@@ -9,11 +9,20 @@
 #include "probe/hook/reader_region.h"
 #include "probe/hook/reader_threads.h"
 
-/* What a wait round reads again: who was blocked, and whose holds or further mailboxes belong to those. */
+/* What a wait round reads again, and why. */
+enum reader_interest {
+  READER_BLOCKED, /* has a row in the round, and waits */
+  READER_QUEUED,  /* has a row: waits for a thread of a pool that somebody blocked occupies */
+  READER_POOL,    /* has a row: that pool */
+  READER_HOLDS,   /* read for the tables that it holds */
+  READER_MAILBOX, /* read for what it adds to the row of its owner */
+};
+
 struct reader_watched {
   uint64_t reference;
-  uint64_t owner; /* reference, of a further mailbox; else 0 */
-  bool blocked;   /* has a row in the round; else it is read for what it holds or adds */
+  uint64_t of;      /* reference: owner of a mailbox, pool of who is queued; else 0 */
+  uint8_t interest; /* enum reader_interest */
+  uint8_t kind;     /* enum actor_kind, where it has a row */
 };
 
 struct reader {
@@ -22,7 +31,7 @@ struct reader {
   struct reader_regions regions;
   struct reader_threads threads;
   bool same_clock;                /* CLOCK_MONOTONIC of the target is ours */
-  struct reader_watched *watched; /* ascending by slot */
+  struct reader_watched *watched; /* of the last sweep, ascending by slot */
   size_t watched_count, watched_room;
   uint64_t losses[IMPASSE_LOSS_COUNT]; /* as of the last sweep */
   int64_t lost_count;                  /* of all sweeps */
@@ -33,8 +42,8 @@ struct reader {
  * written, and nothing but the mapped regions can be read. -ENOMEM. */
 int reader_sweep(struct reader *reader, bool dead, struct sweep **ret_sweep);
 
-/* The actors that were blocked in the last sweep or round, as a ROUND. One that has closed since is told as exiting,
- * without waits. -ENOMEM. */
+/* The actors that were blocked in the last sweep, as a ROUND; and where some of them keep the threads of a pool, that
+ * pool and who is queued for it. One that has closed since is told as exiting, without waits. -ENOMEM. */
 int reader_round(struct reader *reader, struct sweep **ret_sweep);
 
 /* A full sweep that leaves no trace in the reader: for questions in between. -ENOMEM. */

@@ -143,8 +143,7 @@ static bool has_mailbox(uint8_t kind)
   return kind == IMPASSE_KIND_ACTOR || kind == IMPASSE_KIND_QUEUE || kind == IMPASSE_KIND_POOL;
 }
 
-static void watch(struct reader *reader, struct reader_scan *scan, const struct reader_slot *slot,
-                  bool blocked)
+static void watch(struct reader *reader, struct reader_scan *scan, struct reader_watched watched)
 {
   if (reader->watched_count == reader->watched_room) {
     size_t wanted = reader->watched_room ? reader->watched_room * 2 : 64;
@@ -156,9 +155,7 @@ static void watch(struct reader *reader, struct reader_scan *scan, const struct 
     reader->watched = larger;
     reader->watched_room = wanted;
   }
-  bool is_mailbox = slot->hot.kind == IMPASSE_KIND_MAILBOX;
-  reader->watched[reader->watched_count++] = (struct reader_watched){
-      slot->reference, is_mailbox ? slot->cold.owner & IMPASSE_REF_MASK : 0, blocked};
+  reader->watched[reader->watched_count++] = watched;
 }
 
 static int compare_key(const void *key, const void *row)
@@ -167,24 +164,95 @@ static int compare_key(const void *key, const void *row)
   return (a > b) - (a < b);
 }
 
-static bool is_blocked_row(const struct sweep *sweep, uint64_t reference)
+static struct sweep_actor *find_row(const struct sweep *sweep, uint64_t reference)
 {
   uint64_t key = reader_key(reference);
-  const struct sweep_actor *row =
-      sweep->actor_count == 0
-          ? NULL
-          : bsearch(&key, sweep->actors, sweep->actor_count, sizeof *row, compare_key);
-  return row && row->state == ACTOR_BLOCKED;
+  return sweep->actor_count == 0
+             ? NULL
+             : bsearch(&key, sweep->actors, sweep->actor_count, sizeof *sweep->actors, compare_key);
 }
 
-/* A round needs only the further mailboxes of actors that it has rows for. */
-static void forget_mailboxes(struct reader *reader, const struct sweep *sweep)
+static int compare_numbers(const void *left, const void *right)
 {
-  size_t kept = 0;
+  uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+  return (a > b) - (a < b);
+}
+
+static bool anybody_queued(const struct reader *reader)
+{
   for (size_t i = 0; i < reader->watched_count; i++)
-    if (!reader->watched[i].owner || is_blocked_row(sweep, reader->watched[i].owner))
+    if (reader->watched[i].interest == READER_QUEUED)
+      return true;
+  return false;
+}
+
+/* The pools of which a blocked actor keeps a thread: references, ascending. */
+static void find_kept_pools(struct reader_scan *scan, struct reader_array *ret_pools)
+{
+  for (size_t i = 0; i < scan->sweep->actor_count; i++) {
+    const struct sweep_actor *row = &scan->sweep->actors[i];
+    if (row->state != ACTOR_BLOCKED || !row->pool || !row->tid)
+      continue;
+    uint64_t *pool = reader_scan_add(scan, ret_pools, sizeof *pool);
+    if (pool)
+      *pool = row->pool & IMPASSE_REF_MASK;
+  }
+  if (ret_pools->count > 0)
+    qsort(ret_pools->rows, ret_pools->count, sizeof(uint64_t), compare_numbers);
+}
+
+static bool is_of_interest(const struct sweep *sweep, const struct reader_array *pools,
+                           const struct reader_watched *watched)
+{
+  uint64_t pool = watched->interest == READER_POOL ? watched->reference : watched->of;
+  const struct sweep_actor *owner;
+  switch ((enum reader_interest)watched->interest) {
+  case READER_QUEUED:
+  case READER_POOL:
+    return pools->count > 0 &&
+           bsearch(&pool, pools->rows, pools->count, sizeof pool, compare_numbers);
+  case READER_MAILBOX:
+    owner = find_row(sweep, watched->of);
+    return owner && owner->state == ACTOR_BLOCKED;
+  case READER_BLOCKED:
+  case READER_HOLDS:
+    break;
+  }
+  return true;
+}
+
+/* Leaves out, now that all is known, what a round has no use for: it is to cost what is blocked, not what there is. */
+static void forget_idle(struct reader *reader, struct reader_scan *scan)
+{
+  struct reader_array pools = {0};
+  size_t kept = 0;
+  if (anybody_queued(reader))
+    find_kept_pools(scan, &pools);
+  for (size_t i = 0; i < reader->watched_count; i++)
+    if (is_of_interest(scan->sweep, &pools, &reader->watched[i]))
       reader->watched[kept++] = reader->watched[i];
   reader->watched_count = kept;
+  free(pools.rows);
+}
+
+/* Whether and why a round is to read the actor of this row again. */
+static void watch_row(struct reader *reader, struct reader_scan *scan,
+                      const struct reader_slot *slot, const struct sweep_actor *row, bool holds)
+{
+  struct reader_watched watched = {.reference = slot->reference, .kind = row->kind};
+  if (row->state == ACTOR_BLOCKED) {
+    watched.interest = READER_BLOCKED;
+  } else if (row->state == ACTOR_RUNNABLE && row->pool) {
+    watched.interest = READER_QUEUED;
+    watched.of = row->pool & IMPASSE_REF_MASK;
+  } else if (row->kind == ACTOR_KIND_POOL) {
+    watched.interest = READER_POOL;
+  } else if (holds) {
+    watched.interest = READER_HOLDS;
+  } else {
+    return;
+  }
+  watch(reader, scan, watched);
 }
 
 /* One slot of a full sweep. */
@@ -198,44 +266,44 @@ static void take_slot(struct reader *reader, struct reader_scan *scan, struct re
     return;
   bool whole = result == READER_SLOT_READ;
   scan->torn_count += !whole;
-  if (slot.hot.kind == IMPASSE_KIND_MAILBOX)
+  if (slot.hot.kind == IMPASSE_KIND_MAILBOX) {
     reader_box_note(scan, &slot);
+    watch(reader, scan,
+          (struct reader_watched){.reference = slot.reference,
+                                  .of = slot.cold.owner & IMPASSE_REF_MASK,
+                                  .interest = READER_MAILBOX});
+  }
   if (slot.hot.kind == IMPASSE_KIND_TABLE)
     reader_table_add(scan, region, index, &slot);
-  if (row_kind(slot.hot.kind) == ENUM_UNKNOWN) {
-    if (slot.hot.kind == IMPASSE_KIND_MAILBOX)
-      watch(reader, scan, &slot, false);
+  if (row_kind(slot.hot.kind) == ENUM_UNKNOWN)
     return;
-  }
   struct sweep_actor *row = add_row(reader, scan, &slot, result);
   if (!row)
     return;
-  bool blocked = row->state == ACTOR_BLOCKED;
   if (has_mailbox(slot.hot.kind))
     reader_box_fill(scan, &slot, row);
-  if (blocked)
+  if (row->state == ACTOR_BLOCKED)
     reader_wait_note(scan, &slot);
   bool holds = reader_slot_acts(&slot.hot) && whole && slot.hot.held_mask;
   if (holds)
     reader_table_note_holds(scan, &slot);
-  if (blocked || holds)
-    watch(reader, scan, &slot, blocked);
+  watch_row(reader, scan, &slot, row, holds);
 }
 
-/* A blocked actor that has closed since: the round says so, or it would seem blocked until the next sweep. */
-static void add_closed(struct reader_scan *scan, uint64_t reference)
+/* An actor that has closed since: the round says so, or it would seem blocked until the next sweep. */
+static void add_closed(struct reader_scan *scan, const struct reader_watched *watched)
 {
   struct sweep_actor *row = sweep_add_actor(scan->sweep);
   if (!row) {
     scan->no_memory = true;
     return;
   }
-  row->key = reader_key(reference);
-  row->kind = ACTOR_KIND_ACTOR;
+  row->key = reader_key(watched->reference);
+  row->kind = watched->kind;
   row->state = ACTOR_EXITING;
 }
 
-/* One slot of a round. Only whom the last sweep saw blocked has a row. */
+/* One slot of a round. */
 static void retake_slot(struct reader *reader, struct reader_scan *scan,
                         const struct reader_watched *watched)
 {
@@ -246,8 +314,9 @@ static void retake_slot(struct reader *reader, struct reader_scan *scan,
   if (reader_regions_locate(scan->regions, IMPASSE_REF_NUMBER(watched->reference), &region, &index))
     result = reader_slot_read(scan->target, region, index, scan->tries, &slot);
   bool same = result != READER_SLOT_NONE && slot.reference == watched->reference;
-  if (!same && watched->blocked)
-    add_closed(scan, watched->reference);
+  bool shown = watched->interest != READER_HOLDS && watched->interest != READER_MAILBOX;
+  if (!same && shown)
+    add_closed(scan, watched);
   if (!same)
     return;
   bool whole = result == READER_SLOT_READ;
@@ -256,14 +325,11 @@ static void retake_slot(struct reader *reader, struct reader_scan *scan,
     reader_box_note(scan, &slot);
   if (reader_slot_acts(&slot.hot) && whole && slot.hot.held_mask)
     reader_table_note_holds(scan, &slot);
-  if (!watched->blocked)
-    return;
-  struct sweep_actor *row = add_row(reader, scan, &slot, result);
+  struct sweep_actor *row = shown ? add_row(reader, scan, &slot, result) : NULL;
   if (!row)
     return;
-  bool blocked = row->state == ACTOR_BLOCKED;
   reader_box_fill(scan, &slot, row);
-  if (blocked)
+  if (row->state == ACTOR_BLOCKED)
     reader_wait_note(scan, &slot);
 }
 
@@ -388,16 +454,16 @@ static int run(struct reader *reader, enum sweep_kind kind, bool dead, struct sw
   if (scan->target)
     reader_threads_begin(&reader->threads, scan->target);
   reader_regions_begin(scan->target, &reader->regions);
-  if (kind == SWEEP_FULL) {
+  if (kind == SWEEP_FULL)
     take_all(reader, scan);
-    forget_mailboxes(reader, sweep);
-  }
-  if (kind == SWEEP_ROUND)
+  else
     for (size_t i = 0; i < reader->watched_count && !scan->no_memory; i++)
       retake_slot(reader, scan, &reader->watched[i]);
   reader_table_finish(scan);
   reader_box_finish(scan);
   reader_wait_finish(scan);
+  if (kind == SWEEP_FULL)
+    forget_idle(reader, scan);
   fill_target(reader, sweep);
   report_gaps(reader, scan, dead);
   sweep->end_ns = clock_ns(CLOCK_MONOTONIC);

@@ -336,6 +336,48 @@ static void a_round_reads_whom_the_last_sweep_saw_blocked(void **state)
   test_target_end(&target);
 }
 
+static void open_starved_pool(void *context, int in, int out)
+{
+  (void)context;
+  struct impasse_pool pool = impasse_pool_open(impasse_text("pool"), 1);
+  struct impasse_pool other = impasse_pool_open(impasse_text("other"), 1);
+  struct impasse_actor none = {impasse_unknown()};
+  struct impasse_actor busy = impasse_actor_open_in(impasse_text("busy"), none, pool);
+  struct impasse_actor queued = impasse_actor_open_in(impasse_text("queued"), none, pool);
+  impasse_runnable(impasse_actor_open_in(impasse_text("elsewhere"), none, other));
+  struct impasse_worker worker = impasse_worker_begin(pool);
+  impasse_runnable(queued);
+  impasse_run_begin(&worker, busy);
+  struct impasse_wait call = impasse_call_begin(busy, queued.ref, 0, 0);
+  test_child_tell(out);
+  test_child_await(in);
+  impasse_call_end(call);
+  impasse_actor_close(queued);
+  test_child_tell(out);
+}
+
+static void a_round_reads_a_starved_pool_and_who_is_queued_for_it(void **state)
+{
+  (void)state;
+  struct test_target target = test_target_start(open_starved_pool, NULL);
+  test_target_open(&target);
+  uint64_t queued = test_actor(test_target_sweep(&target), "queued")->key;
+  const struct sweep *sweep = test_target_round(&target);
+  assert_int_equal(sweep->actor_count, 3);
+  assert_int_equal(test_actor(sweep, "busy")->state, ACTOR_BLOCKED);
+  assert_int_equal(test_actor(sweep, "queued")->state, ACTOR_RUNNABLE);
+  assert_int_equal(test_actor(sweep, "pool")->capacity, 1);
+  test_child_step(&target.child);
+  sweep = test_target_round(&target);
+  assert_int_equal(test_actor(sweep, "busy")->state, ACTOR_RUNNING);
+  for (size_t i = 0; i < sweep->actor_count; i++)
+    if (sweep->actors[i].key == queued)
+      assert_int_equal(sweep->actors[i].state, ACTOR_EXITING);
+  (void)test_target_sweep(&target);
+  assert_int_equal(test_target_round(&target)->actor_count, 0);
+  test_target_end(&target);
+}
+
 /* ---- questions ---- */
 
 static void senders_are_those_who_wait(void **state)
@@ -407,6 +449,7 @@ int main(void)
       cmocka_unit_test(nesting_is_rank_and_what_is_beyond_the_slot_is_unknown),
       cmocka_unit_test(waits_for_tables_are_for_their_holders),
       cmocka_unit_test(a_round_reads_whom_the_last_sweep_saw_blocked),
+      cmocka_unit_test(a_round_reads_a_starved_pool_and_who_is_queued_for_it),
       cmocka_unit_test(senders_are_those_who_wait),
       cmocka_unit_test(what_changes_all_the_time_is_never_read_half),
   };
