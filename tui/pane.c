@@ -1,6 +1,7 @@
 /* pane.c - the table of panes, and what they have in common. Not here: any single pane. */
 #include "tui/pane.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 const struct pane *const panes[] = {&pane_overview, &pane_mailboxes, &pane_waits,
                                     &pane_tables,   &pane_targets,   &pane_alerts,
                                     &pane_detail,   &pane_help,      NULL};
+static_assert(sizeof panes / sizeof *panes <= PANES_MAX + 1, "PANES_MAX is too small");
 
 int pane_by_name(const char *name)
 {

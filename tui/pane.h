@@ -71,9 +71,9 @@ struct pane {
   void (*click)(struct pane_instance *self, struct view *view, unsigned line);
 };
 
-extern const struct pane
-    *const panes[]; /* NULL-terminated; listed ones first, in the order of their number keys */
+/* NULL-terminated; listed ones first, in the order of their number keys. */
 #define PANES_MAX 12
+extern const struct pane *const panes[];
 
 extern const struct pane pane_overview, pane_mailboxes, pane_waits, pane_tables, pane_targets,
     pane_alerts, pane_detail, pane_help;
