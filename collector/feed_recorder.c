@@ -20,7 +20,7 @@
 #include "collector/snapshot_filter.h"
 #include "collector/sql_reader.h"
 
-enum { ANSWER_PATIENCE_MS = 10000, RETRY_MS = 1000 };
+enum { ANSWER_PATIENCE_MS = 10000, FIRST_PATIENCE_MS = 2000, RETRY_MS = 1000 };
 
 struct feed_recorder {
   struct feed feed;
@@ -214,6 +214,22 @@ static const struct feed_ops ops = {
     .close = close_feed,
 };
 
+/* A recorder that was told to watch others only knows nothing of who is asked for: -ENOENT, as if there were none. */
+static int check_watches(struct feed_recorder *f)
+{
+  struct snapshot *snapshot;
+  int error;
+
+  if (f->options->target_count == 0)
+    return 0;
+  error = snapshot_client_newest(&f->client, 0, FIRST_PATIENCE_MS, -1, &snapshot);
+  if (error < 0)
+    return error;
+  error = snapshot_missing_target(snapshot, f->options) ? -ENOENT : 0;
+  snapshot_unref(snapshot);
+  return error;
+}
+
 int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *options,
                       struct feed **ret_feed, struct complaint *complaint)
 {
@@ -230,6 +246,8 @@ int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *o
   if (!f->path)
     goto out;
   error = snapshot_client_open(&f->client, path);
+  if (error == 0)
+    error = check_watches(f);
   if (error < 0) {
     if (error != -ENOENT && error != -ECONNREFUSED)
       (void)complaint_set(complaint, error, "the recorder at %s: %s", path, f->client.error);

@@ -21,7 +21,8 @@ void feed_sweep_gap(struct feed *feed, const char *reason, int64_t since_ms, int
                     int64_t count);
 
 /* The recorder that listens at `path`. Where `options` names targets, rows of others are left out. -ENOENT and
- * -ECONNREFUSED where none does; -EACCES and the rest with the complaint. */
+ * -ECONNREFUSED where none does, -ENOENT also where it does not watch one of those that are named; -EACCES and the
+ * rest with the complaint. */
 int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *options,
                       struct feed **ret_feed, struct complaint *complaint);
 

@@ -120,3 +120,22 @@ int snapshot_filter(const struct snapshot *snapshot, const struct options *optio
   }
   return snapshot_builder_finish(builder, ret_snapshot);
 }
+
+static bool shows_target(const struct snapshot *s, const char *wish)
+{
+  const struct options one = {.targets = {wish}, .target_count = 1};
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
+    if (options_want_target(&one, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
+                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
+      return true;
+  return false;
+}
+
+const char *snapshot_missing_target(const struct snapshot *s, const struct options *options)
+{
+  for (size_t i = 0; i < options->target_count; i++)
+    if (!shows_target(s, options->targets[i]))
+      return options->targets[i];
+  return NULL;
+}

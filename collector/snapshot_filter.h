@@ -9,4 +9,7 @@
 int snapshot_filter(const struct snapshot *snapshot, const struct options *options,
                     struct snapshot **ret_snapshot);
 
+/* The first --target of the options that no row of `targets` is, or NULL. */
+const char *snapshot_missing_target(const struct snapshot *snapshot, const struct options *options);
+
 #endif

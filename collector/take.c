@@ -10,6 +10,7 @@
 
 #include "collector/clock.h"
 #include "collector/feeds.h"
+#include "collector/snapshot_filter.h"
 #include "model/sweep.h"
 
 /* Own sweeps of commands that answer once come this fast, so that two of them, and with them rates, come soon. */
@@ -171,26 +172,6 @@ struct one {
   struct snapshot *newest;
 };
 
-static bool shows_target(const struct snapshot *s, const char *wish)
-{
-  const struct options one = {.targets = {wish}, .target_count = 1};
-
-  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
-    if (options_want_target(&one, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
-                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
-      return true;
-  return false;
-}
-
-/* The first target that the options name and that is not there, or NULL. */
-static const char *missing_target(const struct snapshot *s, const struct options *options)
-{
-  for (size_t i = 0; i < options->target_count; i++)
-    if (!shows_target(s, options->targets[i]))
-      return options->targets[i];
-  return NULL;
-}
-
 static enum take_verdict each_of_one(void *context, struct feed *feed,
                                      const struct snapshot *snapshot, uint64_t history_ns)
 {
@@ -199,7 +180,8 @@ static enum take_verdict each_of_one(void *context, struct feed *feed,
   (void)feed;
   snapshot_unref(one->newest);
   one->newest = snapshot_ref(snapshot);
-  if (missing_target(snapshot, one->options) && history_ns < one->enough_ns * ONCE_MISSING_FACTOR)
+  if (snapshot_missing_target(snapshot, one->options) &&
+      history_ns < one->enough_ns * ONCE_MISSING_FACTOR)
     return TAKE_MORE;
   return history_ns >= one->enough_ns ? TAKE_DONE : TAKE_MORE;
 }
@@ -221,10 +203,10 @@ int take_one(const struct options *options, struct snapshot **ret_snapshot,
     error = 0; /* late, but there is something */
   if (error == -ETIME)
     error = complaint_set(complaint, error, "nothing was read in time; try a longer --interval");
-  if (error == 0 && missing_target(one.newest, options))
+  if (error == 0 && snapshot_missing_target(one.newest, options))
     error = complaint_set(complaint, -ESRCH,
                           "no process \"%s\" that impasse can watch; see: impasse show targets",
-                          missing_target(one.newest, options));
+                          snapshot_missing_target(one.newest, options));
   if (error < 0) {
     snapshot_unref(one.newest);
     return error;
