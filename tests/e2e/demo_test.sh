@@ -11,7 +11,7 @@ for signal in INT TERM; do
   head -1 "$spawned_out" | grep -qx "impasse demo: pid $demo" || fail "the first line does not tell the pid"
 done
 
-run timeout 60 "$IMPASSE" demo --duration 2s
+run timeout 60 "$IMPASSE" demo deadlock timed --duration 3s
 expect_status 0
 expect_out '^ready$'
 

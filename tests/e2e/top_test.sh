@@ -38,7 +38,6 @@ on_screen() {
   tmux send-keys -t "$name" q
   poll 30 shows "$name" 'left=0'
   poll 30 restored "$name"
-  tmux kill-session -t "$name"
 }
 
 on_screen wide 80 24 TERM=screen-256color LC_ALL=C.UTF-8
