@@ -260,11 +260,33 @@ static bool ancestor_maps(const struct reach_target *target, uint64_t inode)
   return false;
 }
 
-/* A fork leaves the child with a mapping that names its parent, until it calls the library itself. */
-static bool is_inherited(const struct reach_target *target, const struct reader_region *region)
+/* Does the process that the header names still live? Only where its numbers are ours as well. */
+static bool claimed_open(const struct reach_target *target, const struct impasse_header *header,
+                         int pid, struct reach_target **ret_claimed)
 {
-  return ancestor_maps(target, region->inode) || is_older(target, &region->header) ||
-         !reader_regions_same_clock(target);
+  if (pid != reach_pid(target) || !reader_regions_same_clock(target) ||
+      reach_open((pid_t)header->pid, ret_claimed) != 0)
+    return false;
+  if (reach_start_ticks(*ret_claimed) == header->start_ticks)
+    return true;
+  reach_close(*ret_claimed);
+  return false;
+}
+
+/* A fork leaves the child with a mapping that names its parent, until it calls the library itself. So whoever is named
+ * maps the same file; where it is gone, or goes by numbers that are not ours, the region is at least older than the
+ * child. */
+static bool is_inherited(const struct reach_target *target, const struct reader_region *region,
+                         int pid)
+{
+  struct reach_target *claimed;
+  if (ancestor_maps(target, region->inode))
+    return true;
+  if (!claimed_open(target, &region->header, pid, &claimed))
+    return is_older(target, &region->header) || !reader_regions_same_clock(target);
+  bool maps = maps_inode(claimed, region->inode);
+  reach_close(claimed);
+  return maps;
 }
 
 /* ---- the chain ---- */
@@ -312,7 +334,7 @@ static void look_at(const struct reach_target *target, const struct reach_memfd 
       reach_explain(number, error, words, sizeof words);
     refuse(finding, error, "%s", words);
   } else if (!is_own(target, &region->header, pid)) {
-    if (is_inherited(target, region))
+    if (is_inherited(target, region, pid))
       finding->inherited = true;
     else
       refuse(finding, -EPROTO, "the region in %d claims to be of pid %" PRIu32 "%s", number,

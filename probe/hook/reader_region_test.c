@@ -65,6 +65,19 @@ static void of_another_and_old(void)
   header->opened_monotonic_ns = 0;
 }
 
+/* A copy of the header of somebody who lives and is older than this process. */
+static void copied(void)
+{
+  struct impasse_header *header = publish_good(0);
+  struct reach_target *parent;
+  if (reach_open(getppid(), &parent) != 0)
+    _exit(1);
+  header->pid = (uint32_t)getppid();
+  header->start_ticks = reach_start_ticks(parent);
+  header->opened_monotonic_ns = 1;
+  reach_close(parent);
+}
+
 static void truncated(void)
 {
   struct impasse_header *header = test_region_publish(IMPASSE_FILE_BYTES / 2, 0, TEST_REGION_SEALS);
@@ -153,6 +166,7 @@ static const struct lie lies[] = {
     {"of another", of_another, "claims to be of pid "},
     {"of another time", of_another_time, "started at another time"},
     {"of another and old", of_another_and_old, "claims to be of pid 99999999"},
+    {"copied from another", copied, "claims to be of pid "},
     {"truncated", truncated, "another size"},
     {"too long", too_long, "another size"},
     {"unsealed", unsealed, "not sealed"},
