@@ -446,17 +446,24 @@ int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *buil
   return 0;
 }
 
+static uint64_t due_ns(const struct alert *a)
+{
+  switch (a->state) {
+  case ALERT_PENDING:
+    return a->since_ns + a->for_ns;
+  case ALERT_FIRING:
+    return a->found ? UINT64_MAX : a->found_ns + a->keep_ns;
+  default:
+    return a->resolved_ns + ALERT_RESOLVED_KEEP_NS;
+  }
+}
+
 uint64_t alerts_next_ns(const struct finding_sink *alerts)
 {
   uint64_t next = UINT64_MAX;
 
-  for (size_t i = 0; i < alerts->count; i++) {
-    const struct alert *a = alerts->alerts[i];
-    uint64_t due = a->state == ALERT_PENDING  ? a->since_ns + a->for_ns
-                   : a->state == ALERT_FIRING ? a->found_ns + a->keep_ns
-                                              : a->resolved_ns + ALERT_RESOLVED_KEEP_NS;
-    if (due < next)
-      next = due;
-  }
+  for (size_t i = 0; i < alerts->count; i++)
+    if (due_ns(alerts->alerts[i]) < next)
+      next = due_ns(alerts->alerts[i]);
   return next;
 }

@@ -41,8 +41,8 @@ void alerts_end(struct finding_sink *alerts);
 int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *builder,
                 const char *host);
 
-/* Earliest CLOCK_MONOTONIC time at which an alert would change state if every finding went on as it
- * is, UINT64_MAX where there is none: a tick at that time is not too late. */
+/* Earliest CLOCK_MONOTONIC time at which an alert would change state if what was found in this tick
+ * goes on being found, and nothing else, UINT64_MAX where there is none: a tick at that time is not too late. */
 uint64_t alerts_next_ns(const struct finding_sink *alerts);
 
 /* Findings that were dropped because ALERTS_MAX was reached or memory was out; monotonic. */

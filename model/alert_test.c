@@ -331,6 +331,8 @@ static void test_next_change_is_told(void **state)
   tick(life, 0, &f, 1);
   assert_int_equal(alerts_next_ns(life->alerts), at(2).mono_ns);
   tick(life, 2, &f, 1);
+  assert_int_equal(alerts_next_ns(life->alerts), UINT64_MAX);
+  tick(life, 3, NULL, 0);
   assert_int_equal(alerts_next_ns(life->alerts), at(5).mono_ns);
   tick(life, 5, NULL, 0);
   assert_int_equal(alerts_next_ns(life->alerts), at(5).mono_ns + ALERT_RESOLVED_KEEP_NS);
