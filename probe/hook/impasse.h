@@ -210,7 +210,10 @@ static inline struct impasse_ref impasse_open_kind(enum impasse_kind kind, struc
   opening.capacity = 0;
   opening.kind = (uint32_t)kind;
   opening.table_kind = 0;
-  return IMPASSE_ON ? impasse_open_abi(IMPASSE_ABI, &opening) : impasse_unknown();
+  struct impasse_ref ref = impasse_unknown();
+  if (IMPASSE_ON)
+    ref = impasse_open_abi(IMPASSE_ABI, &opening);
+  return ref;
 }
 
 static inline void impasse_counter_add(uint64_t *counter, uint64_t n) /* one writer */
@@ -364,9 +367,10 @@ static inline void impasse_pool_close(struct impasse_pool pool)
  * runs actors of its own. */
 static inline struct impasse_worker impasse_worker_begin(struct impasse_pool pool)
 {
-  struct impasse_worker none = {impasse_unknown(), 0, 0};
-  (void)pool;
-  return IMPASSE_ON ? impasse_worker_of(pool.ref) : none;
+  struct impasse_worker worker = {pool.ref, 0, 0};
+  if (IMPASSE_ON)
+    worker = impasse_worker_of(pool.ref);
+  return worker;
 }
 
 /* A worker takes up an actor: from here to run_end it is the actor's runner. */
@@ -552,7 +556,7 @@ static inline struct impasse_wait impasse_wait_publish(struct impasse_ref waiter
 {
   struct impasse_wait wait = {waiter, 0};
   struct impasse_hot *hot = impasse_ref_slot(waiter);
-  if (!hot)
+  if (!IMPASSE_ON || !hot)
     return wait;
   if (hot->wait_mask == (1u << IMPASSE_WAITS_MOST) - 1) {
     if (hot->waits_unseen < UINT8_MAX)
@@ -606,7 +610,7 @@ static inline struct impasse_wait impasse_wait_one(struct impasse_ref waiter,
                                                    uint64_t timeout_ns, uint32_t flags)
 {
   struct impasse_wait none = {impasse_unknown(), 0};
-  if (!impasse_ref_slot(waiter))
+  if (!IMPASSE_ON || !impasse_ref_slot(waiter))
     return none;
   return impasse_wait_one_since(waiter, holder, via, timeout_ns, flags, impasse_wait_clock());
 }
@@ -615,7 +619,7 @@ static inline struct impasse_wait impasse_wait_one(struct impasse_ref waiter,
 static inline void impasse_wait_end(struct impasse_wait wait)
 {
   struct impasse_hot *hot = impasse_ref_slot(wait.ref);
-  if (!hot || !wait.call)
+  if (!IMPASSE_ON || !hot || !wait.call)
     return;
   if (wait.call == IMPASSE_CALL_UNSEEN) {
     if (hot->waits_unseen && hot->waits_unseen < UINT8_MAX)
@@ -791,7 +795,7 @@ static inline struct impasse_table_wait impasse_table_wait_begin(struct impasse_
 {
   bool write = mode == IMPASSE_WRITE;
   struct impasse_table_wait wait = {{impasse_unknown(), 0}, table.ref, 0, mode};
-  if (!impasse_ref_slot(table.ref))
+  if (!IMPASSE_ON || !impasse_ref_slot(table.ref))
     return wait;
   wait.since_ns = impasse_wait_clock();
   impasse_table_wait_opened(table.ref, write, wait.since_ns);
@@ -804,7 +808,7 @@ static inline struct impasse_table_wait impasse_table_wait_begin(struct impasse_
 static inline void impasse_table_wait_end(struct impasse_table_wait wait)
 {
   impasse_wait_end(wait.wait);
-  if (wait.since_ns && impasse_ref_slot(wait.table))
+  if (IMPASSE_ON && wait.since_ns && impasse_ref_slot(wait.table))
     impasse_table_wait_closed(wait.table, wait.mode == IMPASSE_WRITE, wait.since_ns);
 }
 
@@ -813,20 +817,20 @@ static inline void impasse_table_wait_end(struct impasse_table_wait wait)
 static inline void impasse_table_acquired(struct impasse_table table, struct impasse_actor actor,
                                           enum impasse_mode mode)
 {
-  if (impasse_ref_slot(table.ref))
+  if (IMPASSE_ON && impasse_ref_slot(table.ref))
     impasse_table_acquired_ref(table.ref, actor.ref, mode == IMPASSE_WRITE);
 }
 
 static inline void impasse_table_released(struct impasse_table table, struct impasse_actor actor)
 {
-  if (impasse_ref_slot(table.ref))
+  if (IMPASSE_ON && impasse_ref_slot(table.ref))
     impasse_table_released_ref(table.ref, actor.ref);
 }
 
 /* Its size, INT64_MIN = unknown. */
 static inline void impasse_table_size(struct impasse_table table, int64_t items, int64_t bytes)
 {
-  if (impasse_ref_slot(table.ref))
+  if (IMPASSE_ON && impasse_ref_slot(table.ref))
     impasse_table_size_ref(table.ref, items, bytes);
 }
 
