@@ -1,7 +1,7 @@
 /*
- * callgraph.c - see callgraph.h. Edges live in numbered slots; an open hash finds them by key, and a list of slots in
- * the order of the keys is made again when an edge came or went. Forgetting is done by the eighth, so that its cost
- * is shared by many new edges.
+ * callgraph.c - see callgraph.h. Edges live in numbered slots; an open hash finds them by key, and
+ * a list of slots in the order of the keys is made again when an edge came or went. Forgetting is
+ * done by the eighth, so that its cost is shared by many new edges.
  */
 #include "model/callgraph.h"
 
@@ -133,7 +133,7 @@ static void forget_oldest(struct callgraph *g)
 
 static uint32_t free_slot(const struct callgraph *g)
 {
-  /* While nothing was forgotten the slots are used in order; later there are free ones everywhere. */
+  /* Until something is forgotten the slots are used in order; later free ones are everywhere. */
   for (uint32_t i = 0; i < CALLGRAPH_EDGES_MAX; i++) {
     uint32_t slot = (g->count + i) % CALLGRAPH_EDGES_MAX;
 

@@ -2,11 +2,11 @@
  * callgraph.h - who was ever seen waiting for whom, by name: the memory behind the relation
  * `call_graph`.
  *
- * An edge is (target, waiter's name, holder's name, via); an episode is one wait, however often it is
- * seen. What the detector of latent deadlocks needs besides is about instances, not names: the two
- * actors of the newest episode, how many episodes they have had, and the gates: the actors that were
- * blocked behind the waiter in every one of those. Two edges whose waits can only begin while one and
- * the same third actor is blocked behind them cannot be entered at the same time by others.
+ * An edge is (target, waiter's name, holder's name, via); an episode is one wait, however often it
+ * is seen. What the detector of latent deadlocks needs besides is about instances, not names: the
+ * two actors of the newest episode, how many episodes they have had, and the gates: the actors that
+ * were blocked behind the waiter in every one of those. Two edges whose waits can only begin while
+ * one and the same third actor is blocked behind them cannot be entered at the same time by others.
  * Instances that are pairwise joined by edges lived at one time: lives are intervals, and intervals
  * that meet pairwise have an instant in common.
  *
@@ -49,7 +49,7 @@ struct callgraph_place {
 struct callgraph *callgraph_new(void); /* NULL without memory */
 void callgraph_free(struct callgraph *callgraph);
 
-/* A wait was seen for the first time: one more episode of its edge. Without memory nothing is kept. */
+/* A wait was seen for the first time: one more episode of its edge. Without memory none is kept. */
 struct callgraph_place callgraph_episode(struct callgraph *callgraph,
                                          const struct callgraph_sight *sight, int64_t wall_ms);
 /* The wait of an earlier episode still lasts. */

@@ -1,4 +1,5 @@
-/* callgraph_test.c - what the memory of edges promises: episodes, instances, gates, and that it is bounded. */
+/* callgraph_test.c - what the memory of edges promises: episodes, instances, gates, and that it is
+ * bounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* certainty.c - see certainty.h. One pass over the nodes that are not free, holders before waiters. */
+/* certainty.c - see certainty.h. One pass over the nodes that are not free, holders first. */
 #include "model/certainty.h"
 
 #include <errno.h>

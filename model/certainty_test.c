@@ -1,4 +1,5 @@
-/* certainty_test.c - how sure: spans that meet, spans that do not, and what a core needs from outside of itself. */
+/* certainty_test.c - how sure: spans that meet, spans that do not, and what a core needs from
+ * outside of itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /*
  * names.h - registered names that changed hands: the memory behind the relation `names`.
  *
- * It is told only of changes between two sweeps: who lost a name and who got one. A name that was lost waits here for
- * its next bearer. Bounded: NAMES_MAX; names that only were lost are forgotten before names that changed hands, and
- * of each kind the oldest first. One thread.
+ * It is told only of changes between two sweeps: who lost a name and who got one. A name that was
+ * lost waits here for its next bearer. Bounded: NAMES_MAX; names that only were lost are forgotten
+ * before names that changed hands, and of each kind the oldest first. One thread.
  */
 #ifndef IMPASSE_MODEL_NAMES_H
 #define IMPASSE_MODEL_NAMES_H

@@ -4,9 +4,8 @@
  *    struct sweep
  *      target facts ----- one struct sweep_target
  *      actors[] --------- sorted by key, raw counters (the model makes rates of them)
- *      waits[] ---------- sorted by waiter; wait.holder_first/holder_count index holders[], of which each
- *                         belongs to one wait only
- *      holders[]
+ *      waits[] ---------- sorted by waiter; wait.holder_first/holder_count index holders[]
+ *      holders[] -------- each belongs to one wait only
  *      tables[] --------- sorted by key
  *      text[] ----------- NUL-terminated strings; a text reference is an offset in it, 0 = none
  *

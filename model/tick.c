@@ -4,8 +4,9 @@
  *    sweeps -> tick_memory (rows, rates) -> tick_graph (verdicts) -> tick_learn (call graph)
  *                        `------------------------`-> tick_fill -> detectors -> alerts -> snapshot
  *
- * Bounds: tick_memory holds the newest sweep of each source and a constant beside each row of it; gaps, names, the call
- * graph and alerts have fixed numbers of entries; what detectors keep is theirs to bound.
+ * Bounds: tick_memory holds the newest sweep of each source and a constant beside each row of it;
+ * gaps, names, the call graph and alerts have fixed numbers of entries; what detectors keep is
+ * theirs to bound.
  */
 #include "model/tick.h"
 
@@ -156,7 +157,8 @@ static void run_detectors(struct tick_state *state, struct snapshot_builder *bui
   alerts_end(state->alerts);
 }
 
-/* Alerts that could not be kept are missing data like any other; the next tick's `gaps` tells of them. */
+/* Alerts that could not be kept are missing data like any other; the next tick's `gaps` tells of
+ * them. */
 static void count_lost_alerts(struct tick_state *state, struct tick_clock now)
 {
   uint64_t lost = alerts_lost(state->alerts);

@@ -39,12 +39,12 @@ struct tick_state *tick_state_new(const char *host, const char *boot_id);
 void tick_state_free(struct tick_state *state);
 
 /* One tick. Takes over all sweeps (also on failure): FULL ones replace what was known of (target,
- * source), ROUND ones the rows of their actors, FAILED ones mark the target. What was not swept this
- * tick is carried forward with its age, for at most a minute after its source began to fail. Sweeps
- * that fail sweep_check, come too late or find no memory are counted as a gap and freed; what was known
- * stays. A target whose last sweep says `gone` loses its rows at once and its row of `targets` after a
- * minute. Returns 0, or -ENOMEM: then there is no snapshot of this tick, and the state is good for the
- * next. */
+ * source), ROUND ones the rows of their actors, FAILED ones mark the target. What was not swept
+ * this tick is carried forward with its age; for a minute at most while its source fails for
+ * another reason than that the target is stopped. Sweeps that fail sweep_check, come too late or
+ * find no memory are counted as a gap and freed; what was known stays. A target whose last sweep
+ * says `gone` loses its rows at once and its row of `targets` after a minute. Returns 0, or
+ * -ENOMEM: then there is no snapshot of this tick, and the state is good for the next. */
 int tick_step(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count,
               struct tick_clock now, struct snapshot **ret_snapshot);
 

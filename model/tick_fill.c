@@ -1,6 +1,6 @@
 /*
- * tick_fill.c - see tick_fill.h. The text of a sweep is copied into the snapshot as a whole, so that a name costs an
- * addition; columns are filled feed by feed in the order of the rows.
+ * tick_fill.c - see tick_fill.h. The text of a sweep is copied into the snapshot as a whole, so
+ * that a name costs an addition; columns are filled feed by feed in the order of the rows.
  */
 #include "model/tick_fill.h"
 
@@ -117,7 +117,8 @@ static bool has_unique_name(const struct tick_target *target)
   return false;
 }
 
-/* Two living targets of one unique name (a node that was started anew) are told apart by pid all the same. */
+/* Two living targets of one unique name (a node that was started anew) are told apart by pid all
+ * the same. */
 static bool name_is_taken_twice(const struct fill *f, const struct tick_target *target,
                                 const char *name)
 {
@@ -239,7 +240,8 @@ static bool acts(const struct sweep_actor *actor)
   }
 }
 
-/* What is counted by walking the rows of a target. Its threads are actors only where nothing else is. */
+/* What is counted by walking the rows of a target. Its threads are actors only where nothing else
+ * is. */
 struct census {
   int64_t actors, blocked, threads, threads_blocked;
 };
@@ -649,7 +651,8 @@ static int compare_wait_rows(const void *a, const void *b)
   return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Does the waiter's node stand for this very row? A thread's wait does not count while its actor has a call open. */
+/* Does the waiter's node stand for this very row? A thread's wait does not count while its actor
+ * has a call open. */
 static uint32_t node_of_wait(const struct fill *f, const struct section *s, uint32_t waiter_row,
                              const struct sweep_wait *wait)
 {

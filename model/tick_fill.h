@@ -1,6 +1,6 @@
 /*
- * tick_fill.h - from what is remembered and what the graph said to the relations targets, actors, waits and tables of
- * a snapshot. Private to tick*.c.
+ * tick_fill.h - from what is remembered and what the graph said to the relations targets, actors,
+ * waits and tables of a snapshot. Private to tick*.c.
  */
 #ifndef IMPASSE_MODEL_TICK_FILL_H
 #define IMPASSE_MODEL_TICK_FILL_H

@@ -1,4 +1,5 @@
-/* tick_gaps.c - see tick_gaps.h. Sorted array, binary search: there are few, and they change seldom. */
+/* tick_gaps.c - see tick_gaps.h. Sorted array, binary search: there are few, and they change
+ * seldom. */
 #include "model/tick_gaps.h"
 
 #include <errno.h>

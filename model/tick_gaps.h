@@ -1,6 +1,7 @@
 /*
- * tick_gaps.h - the memory behind the relation `gaps`: one entry for each (target, reason), bounded; the ones that
- * ended longest ago are forgotten first. It never allocates, so that a lack of memory can be told. Private to tick*.c.
+ * tick_gaps.h - the memory behind the relation `gaps`: one entry for each (target, reason),
+ * bounded; the ones that ended longest ago are forgotten first. It never allocates, so that a lack
+ * of memory can be told. Private to tick*.c.
  */
 #ifndef IMPASSE_MODEL_TICK_GAPS_H
 #define IMPASSE_MODEL_TICK_GAPS_H
@@ -27,7 +28,8 @@ struct tick_gaps {
 
 void tick_gaps_add(struct tick_gaps *gaps, struct tick_gap_entry gap);
 
-/* All gaps of a full or failed sweep; those that its source told before and tells no more have ended. */
+/* All gaps of a full or failed sweep; those that its source told before and tells no more have
+ * ended. */
 void tick_gaps_of_sweep(struct tick_gaps *gaps, const struct sweep *sweep, int64_t wall_ms);
 
 /* The target is not watched any more: what lasted has ended. */

@@ -1,8 +1,9 @@
 /*
- * tick_graph.c - see tick_graph.h. In order of rows throughout, so that nodes, groups and edges come out sorted:
+ * tick_graph.c - see tick_graph.h. In order of rows throughout, so that nodes, groups and edges
+ * come out sorted:
  *
- *    number_rows -> find_waiting (who waits, and the rows of all holders) -> find_joints (actor + thread)
- *                -> number_nodes -> fill_groups -> waitgraph_reduce -> certainty_judge
+ *    list_feeds -> resolve_holders -> find_waiting -> find_joints (an actor and its thread)
+ *               -> number_nodes -> fill_groups -> waitgraph_reduce -> certainty_judge
  */
 #include "model/tick_graph.h"
 
@@ -46,7 +47,8 @@ static bool may_be_blocked(const struct sweep_actor *actor)
   return actor->state == ACTOR_BLOCKED || actor->state == ACTOR_SUSPENDED;
 }
 
-/* A queued actor is runnable and a pool does not run: their waits, made by tick_memory, count as they are. */
+/* A queued actor is runnable and a pool does not run: their waits, made by tick_memory, count as
+ * they are. */
 static bool can_count(const struct sweep_actor *waiter, const struct sweep_wait *wait)
 {
   return tick_wait_is_of_pool(wait) || may_be_blocked(waiter);
@@ -271,7 +273,8 @@ static size_t list_runs(const struct tick_target *target, struct runs *runs)
   return count;
 }
 
-/* One thread with one actor is a joint. Of several actors on one thread nobody can tell which of them it is. */
+/* One thread with one actor is a joint. Of several actors on one thread nobody can tell which of
+ * them it is. */
 static void take_joints(struct build *b, const struct runs *runs, size_t count)
 {
   for (size_t i = 0, end; i < count; i = end) {
@@ -380,7 +383,7 @@ static void locate_nodes(struct build *b)
   }
 }
 
-/* Unread holders are free: `any` of them ends an any-wait, and an all-wait does not wait for them. */
+/* Unread holders are free: any of them ends an any-wait, an all-wait does not wait for them. */
 static void fill_group(struct build *b, uint32_t node, const struct waiting *waiting, uint32_t i,
                        uint32_t *edges)
 {

@@ -1,10 +1,10 @@
 /*
- * tick_graph.h - from remembered rows to the wait-for graph and back: which rows are nodes, which waits block them,
- * what the reduction says of each row, and how sure that is.
+ * tick_graph.h - from remembered rows to the wait-for graph and back: which rows are nodes, which
+ * waits block them, what the reduction says of each row, and how sure that is.
  *
- * Rows are all actors of all targets, numbered in the order of the snapshot. Only rows that wait or are waited for
- * become nodes. An actor and the thread that runs it are one node; an open call of the actor overrides the thread's
- * own wait. Private to tick*.c.
+ * Rows are all actors of all targets, numbered in the order of the snapshot. Only rows that wait or
+ * are waited for become nodes. An actor and the thread that runs it are one node; an open call of
+ * the actor overrides the thread's own wait. Private to tick*.c.
  */
 #ifndef IMPASSE_MODEL_TICK_GRAPH_H
 #define IMPASSE_MODEL_TICK_GRAPH_H
@@ -27,26 +27,26 @@ struct tick_row {
 
 struct tick_graph {
   uint32_t row_count;
-  uint32_t *node_of_row; /* TICK_NO_NODE where it neither waits nor is waited for */
-  uint32_t *row_of_node; /* the row whose waits count; of a node without waits its first row */
-  struct tick_row *rows; /* of each node: row_of_node[] taken apart */
-  uint32_t
-      *holder_rows; /* of every holder of every wait, in order; TICK_NO_ROW where it was not read */
+  uint32_t *node_of_row;  /* TICK_NO_NODE where it neither waits nor is waited for */
+  uint32_t *row_of_node;  /* the row whose waits count; of a node without waits its first row */
+  struct tick_row *rows;  /* of each node: row_of_node[] taken apart */
+  uint32_t *holder_rows;  /* of every holder of every wait; TICK_NO_ROW where it was not read */
   uint32_t *holder_first; /* of every feed in order: its first in holder_rows */
   uint32_t *group_first;  /* of each node and one more: its groups */
   uint32_t *group_wait;   /* of each group: the wait's index in the feed of its node */
   struct certainty_span *spans;
   uint8_t *certainty; /* of each node: enum certainty, ENUM_UNKNOWN where it is free */
   struct waitgraph graph;
-  uint64_t
-      fingerprint; /* of the set of (core or stuck wait, kind, certainty): equal sets, equal numbers */
+  uint64_t fingerprint; /* of the set of (core or stuck wait, kind, certainty): equal sets, equal */
 };
 
-/* Numbers the rows (feed.row_first), builds and reduces. 0 or -ENOMEM; tick_graph_done is due in any case. */
+/* Numbers the rows (feed.row_first), builds and reduces. 0 or -ENOMEM; tick_graph_done is due in
+ * any case. */
 int tick_graph_build(struct tick_graph *graph, const struct tick_memory *memory);
 void tick_graph_done(struct tick_graph *graph);
 
-/* Does this wait of the feed block its waiter? Not when the waiter runs, nor below the waiter's highest rank. */
+/* Does this wait of the feed block its waiter? Not when the waiter runs, nor below the waiter's
+ * highest rank. */
 bool tick_graph_counts(const struct sweep *sweep, const struct sweep_actor *waiter,
                        const struct sweep_wait *wait);
 

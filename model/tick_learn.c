@@ -1,4 +1,5 @@
-/* tick_learn.c - see tick_learn.h. Who is behind a waiter is only looked up when a new episode begins. */
+/* tick_learn.c - see tick_learn.h. Who is behind a waiter is only looked up when a new episode
+ * begins. */
 #include "model/tick_learn.h"
 
 #include <errno.h>
@@ -9,8 +10,8 @@ enum { BEHIND_MAX = 256 };
 
 struct learn {
   const struct tick_graph *graph;
-  uint32_t *
-      backward_first; /* waiters of node i: backward[backward_first[i] .. [i + 1]]; NULL until needed */
+  uint32_t *backward_first; /* waiters of node i: backward[backward_first[i] .. [i + 1]]; NULL until
+                               needed */
   uint32_t *backward;
   uint32_t *seen; /* the last waiter for which a node was visited, + 1 */
 };

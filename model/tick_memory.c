@@ -1,6 +1,7 @@
 /*
- * tick_memory.c - see tick_memory.h. Old and new rows are sorted by the same keys, so they are merged side by side,
- * without hashing; everything new is built beside the old and swapped in last, so that a failure changes nothing.
+ * tick_memory.c - see tick_memory.h. Old and new rows are sorted by the same keys, so they are
+ * merged side by side, without hashing; everything new is built beside the old and swapped in last,
+ * so that a failure changes nothing.
  */
 #include "model/tick_memory.h"
 
@@ -12,7 +13,9 @@
 #define TARGET_KEEP_NS (60ull * 1000000000)
 #define POOL_WAIT_ID 0x706f6f6c77616974ull /* wait_id.hi of waits made here */
 #define TEXT_MAX                                                                                   \
-  (64u << 20) /* wait rounds add words to a sweep's text only up to here; later ones are unknown */
+  (64u                                                                                             \
+   << 20) /* wait rounds add words to a sweep's text only up to here; later ones are unknown   \
+               */
 
 /* --- targets and feeds --- */
 
@@ -223,7 +226,8 @@ static int compare_holders(const void *a, const void *b)
   return (x->actor > y->actor) - (x->actor < y->actor);
 }
 
-/* Writes the target into each holder, orders them and drops doubles: equal sets are then equal arrays. */
+/* Writes the target into each holder, orders them and drops doubles: equal sets are then equal
+ * arrays. */
 static uint32_t normalise_holders(struct sweep_holder *holders, uint32_t count, uint64_t target)
 {
   uint32_t kept = 0;
@@ -364,8 +368,8 @@ static const struct sweep_wait pool_wait = {
     .rank = UINT8_MAX,
 };
 
-/* A full pool waits for any of the actors on its threads. What the occupants' rows were read from bounds how long all
- * of them are known to have been there. */
+/* A full pool waits for any of the actors on its threads. What the occupants' rows were read from
+ * bounds how long all of them are known to have been there. */
 static void add_pool_wait(struct wait_list *list, const struct pools *pools,
                           const struct sweep_actor *pool, const struct actor_memory *memory,
                           uint64_t target)
@@ -473,7 +477,7 @@ static void inherit_actor(const struct actor_memory *old, const struct sweep_act
   memory->work_per_s = (float)counter_rate(old->work_count, actor->work_count, seconds);
 }
 
-/* Waits in receive with messages it does not take: since when. The first read only begins the time. */
+/* Waits in receive with messages it does not take: since when. One read only begins the time. */
 static uint64_t unmatched_since(const struct sweep_actor *was, const struct actor_memory *old,
                                 const struct sweep_actor *is, uint64_t end_ns)
 {
@@ -685,7 +689,8 @@ out:
 
 /* --- a wait round: it replaces rows of the newest full sweep --- */
 
-/* A word of the round in the text of the sweep; the word that stood there before is used again where it is the same. */
+/* A word of the round in the text of the sweep; the word that stood there before is used again
+ * where it is the same. */
 static uint32_t keep_word(struct sweep *sweep, uint32_t before, const struct sweep *round,
                           uint32_t word)
 {
@@ -727,8 +732,8 @@ struct merge {
   size_t old, row, next; /* in the old waits, in the rows and in the waits of the round */
 };
 
-/* The explicit waits of an actor come from the round where that read it again, else they stay; those of pools are made
- * anew from the rows. */
+/* The explicit waits of an actor come from the round where that read it again, else they stay;
+ * those of pools are made anew from the rows. */
 static void merge_waits_of(struct merge *m, size_t at)
 {
   struct sweep *sweep = m->feed->sweep, *round = m->round;
@@ -762,7 +767,8 @@ static void merge_waits_of(struct merge *m, size_t at)
                        sweep->target_key);
 }
 
-/* Without pools only those who waited or wait are visited: a round costs what is blocked, not what there is. */
+/* Without pools only those who waited or wait are visited: a round costs what is blocked, not what
+ * there is. */
 static void merge_waits(struct merge *m)
 {
   const struct sweep *sweep = m->feed->sweep, *round = m->round;
@@ -831,10 +837,14 @@ static void drop_rows(struct tick_feed *feed)
     sweep->actor_count = sweep->wait_count = sweep->holder_count = sweep->table_count = 0;
 }
 
-/* A source that has failed for this long knows nothing any more of what it read before. */
+/* A source that has failed for this long knows nothing any more of what it read before; but what is
+ * stopped stays as it was. */
 static void drop_stale_rows(struct tick_feed *feed)
 {
-  if (feed->failure && feed->sweep && feed->failure->end_ns > feed->read_ns + TARGET_KEEP_NS)
+  const struct sweep *failure = feed->failure;
+
+  if (failure && failure->target.state != TARGET_STOPPED &&
+      failure->end_ns > feed->read_ns + TARGET_KEEP_NS)
     drop_rows(feed);
 }
 

@@ -1,15 +1,18 @@
 /*
- * tick_memory.h - what the model remembers of each target between ticks: the newest rows of each of its sources, and
- * beside each row what takes two sweeps to know (rates, since when, whether a wait is still the same).
+ * tick_memory.h - what the model remembers of each target between ticks: the newest rows of each of
+ * its sources, and beside each row what takes two sweeps to know (rates, since when, whether a wait
+ * is still the same).
  *
- *    tick_memory --- tick_target (by key) --- tick_feed (by source tag) --- sweep: the newest rows
- *                                                                      \--- actors[], waits[], tables[]: beside them
+ *    tick_memory --- tick_target (by key) --- tick_feed (by source tag) -+- sweep: the newest rows
+ *                                                                        +- actors[] \
+ *                                                                        +- waits[]   > beside them
+ *                                                                        `- tables[] /
  *
- * Rows of a target are those of its feeds one after the other, which is their order by key, as the tag is the top byte.
- * Memory is a constant times the size of the newest sweeps.
+ * Rows of a target are those of its feeds one after the other, which is their order by key, as the
+ * tag is the top byte. Memory is a constant times the size of the newest sweeps.
  *
- * Waits for a thread of a pool are made here, from the rows of the pool and its actors, as if the source had said them
- * (via = pool), so that everything later treats them as any wait.
+ * Waits for a thread of a pool are made here, from the rows of the pool and its actors, as if the
+ * source had said them (via = pool), so that everything later treats them as any wait.
  *
  * Private to tick*.c. Not here: the graph (tick_graph.c) and the snapshot (tick_fill.c).
  */
@@ -28,18 +31,16 @@
 /* Beside a row of actors. */
 struct actor_memory {
   uint64_t read_begin_ns, read_end_ns; /* of the read that gave the row */
-  uint64_t
-      unmatched_since_ns; /* end of the first read since which nothing was taken; 0 = does not apply */
+  uint64_t unmatched_since_ns; /* end of the read since which nothing was taken; 0 = not so */
   uint64_t depth_trend;
-  int64_t depth, put_count, take_count,
-      work_count; /* at the last full sweep: rates start from there */
+  /* at the last full sweep: rates start from there */
+  int64_t depth, put_count, take_count, work_count;
   float growth_per_s, in_per_s, out_per_s, work_per_s; /* NaN = unknown */
 };
 
 /* Beside a wait: the interval of which is known that it lasted (tick.h). */
 struct wait_memory {
-  uint64_t
-      end_first_ns; /* end of the first read that saw it with these holders and this run count */
+  uint64_t end_first_ns;  /* end of the first read that saw it, with these holders and run count */
   uint64_t begin_last_ns; /* begin of the last one */
   uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile */
   struct callgraph_place edge;
@@ -81,20 +82,22 @@ struct tick_memory {
 
 void tick_memory_done(struct tick_memory *memory);
 
-/* Takes over the sweep in any case. 0; -EINVAL when it fails sweep_check or comes too late; -ENOMEM; then what was
- * known stays as it was. A name that changes hands is told to `names`, what is missing to `gaps`. */
+/* Takes over the sweep in any case. 0; -EINVAL when it fails sweep_check or comes too late;
+ * -ENOMEM; then what was known stays as it was. A name that changes hands is told to `names`, what
+ * is missing to `gaps`. */
 int tick_memory_apply(struct tick_memory *memory, struct sweep *sweep, struct names *names,
                       struct tick_gaps *gaps, struct tick_clock now);
 
-struct tick_target *tick_memory_target(const struct tick_memory *memory,
-                                       uint64_t key); /* NULL where there is none */
+/* NULL where there is none. */
+struct tick_target *tick_memory_target(const struct tick_memory *memory, uint64_t key);
 
 /* Forgets targets that have been gone for a minute; tells their keys through `forgotten`. */
 void tick_memory_expire(struct tick_memory *memory, uint64_t now_ns,
                         void (*forgotten)(void *context, uint64_t key), void *context);
 void tick_memory_forget(struct tick_memory *memory, uint64_t key);
 
-/* Target facts of a feed: of its failure where there is one. The sweep's text is where their words are. */
+/* Target facts of a feed: of its failure where there is one. The sweep's text is where their words
+ * are. */
 const struct sweep *tick_feed_facts(const struct tick_feed *feed);
 
 /* Index of an actor among the feed's rows, tried at `hint` first; SIZE_MAX where there is none. */

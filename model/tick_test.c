@@ -1,6 +1,7 @@
 /*
- * tick_test.c - what tick_step and tick_round promise, on small targets described in a few lines: rates, carrying
- * forward, verdicts and how sure they are, pools, joined threads, names, gaps, and what happens without memory.
+ * tick_test.c - what tick_step and tick_round promise, on small targets described in a few lines:
+ * rates, carrying forward, verdicts and how sure they are, pools, joined threads, names, gaps, and
+ * what happens without memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -273,6 +274,23 @@ static void a_gone_target_loses_its_rows_at_once_and_goes_after_a_minute(void **
   assert_int_equal(snapshot_rows(w->snapshot, RELATION_TARGETS), 0);
 }
 
+static void rows_of_a_failing_source_go_after_a_minute_unless_it_is_stopped(void **context)
+{
+  struct world *w = *context;
+
+  for (int stopped = 1; stopped >= 0; stopped--) {
+    struct sweep *failed;
+
+    step(w, mailbox(w, 7, 100, 93));
+    pass(w, 61);
+    failed = read_source(w, TARGET, SOURCE_TAG_HOOK, SWEEP_FAILED);
+    failed->target.state = stopped ? TARGET_STOPPED : TARGET_UNREADABLE;
+    step(w, failed);
+    assert_int_equal(snapshot_rows(w->snapshot, RELATION_ACTORS), stopped);
+    pass(w, 1);
+  }
+}
+
 static void a_malformed_sweep_is_a_gap_and_nothing_else(void **context)
 {
   struct world *w = *context;
@@ -308,6 +326,35 @@ static void gaps_last_while_their_source_tells_them(void **context)
   assert_string_equal(snapshot_text(w->snapshot, RELATION_GAPS, GAPS_TARGET, 0), "shop:42");
   step(w, mailbox(w, 0, 0, 0));
   assert_true(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_UNTIL, 0) > 0);
+}
+
+static void gaps_are_bounded_and_what_ended_long_ago_goes_first(void **context)
+{
+  struct world *w = *context;
+  char reason[32];
+
+  tick_gap(w->state, 0, "it lasts", 1000, VALUE_UNKNOWN, VALUE_UNKNOWN);
+  for (int i = 0; i < 2000; i++) {
+    (void)snprintf(reason, sizeof(reason), "reason %04d", i);
+    tick_gap(w->state, 0, reason, 1000, 2000 + i * 1000, 1);
+  }
+  step(w, NULL);
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_GAPS), 1024);
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_GAPS, GAPS_REASON, 0), "it lasts");
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_GAPS, GAPS_REASON, 1), "reason 0977");
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_TARGET_KEY, 0), VALUE_UNKNOWN);
+}
+
+static void a_target_can_be_forgotten_at_once(void **context)
+{
+  struct world *w = *context;
+
+  step(w, mailbox(w, 7, 100, 93));
+  tick_forget(w->state, TARGET);
+  tick_forget(w->state, TARGET);
+  step(w, NULL);
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_TARGETS), 0);
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_ACTORS), 0);
 }
 
 static void messages_that_nobody_takes_are_timed(void **context)
@@ -408,7 +455,8 @@ static void a_second_call_to_the_same_callee_starts_anew(void **context)
                        first);
 }
 
-/* The halves of the circle never hold at one time: each read sees the old call of one and a new call of the other. */
+/* The halves of the circle never hold at one time: each read sees the old call of one and a new
+ * call of the other. */
 static void a_phantom_circle_is_never_confirmed(void **context)
 {
   struct world *w = *context;
@@ -644,7 +692,8 @@ static struct sweep *threads_of(const struct world *w)
   return sweep;
 }
 
-/* Actor 1 runs on thread 101, which waits for a lock of thread 102, which runs actor 2, which calls actor 1. */
+/* Actor 1 runs on thread 101, which waits for a lock of thread 102, which runs actor 2, which calls
+ * actor 1. */
 static void an_actor_and_its_thread_are_one_node(void **context)
 {
   struct world *w = *context;
@@ -754,8 +803,11 @@ int main(void)
       TEST(a_counter_that_went_back_is_unknown_once),
       TEST(what_was_not_swept_is_carried_forward_with_its_age),
       TEST(a_gone_target_loses_its_rows_at_once_and_goes_after_a_minute),
+      TEST(rows_of_a_failing_source_go_after_a_minute_unless_it_is_stopped),
       TEST(a_malformed_sweep_is_a_gap_and_nothing_else),
       TEST(gaps_last_while_their_source_tells_them),
+      TEST(gaps_are_bounded_and_what_ended_long_ago_goes_first),
+      TEST(a_target_can_be_forgotten_at_once),
       TEST(messages_that_nobody_takes_are_timed),
       TEST(targets_are_named_for_people),
       TEST(a_circle_is_suspected_then_confirmed_by_the_second_round),

@@ -1,13 +1,15 @@
 /*
- * waitgraph.c - the wait-for graph: reduction, deadlocked cores, and who waits behind whom. See waitgraph.h for the
- * meaning. Not here: what a node is (tick_graph.c) and how sure a core is (certainty.c).
+ * waitgraph.c - the wait-for graph: reduction, deadlocked cores, and who waits behind whom. See
+ * waitgraph.h for the meaning. Not here: what a node is (tick_graph.c) and how sure a core is
+ * (certainty.c).
  *
- * Everything is linear in nodes + groups + holders, without recursion and without hashing, on flat arrays. The strongly
- * connected components of the whole graph come first, holders before waiters: in that order each node on no circle
- * is decided by a look at its holders, and only within a component does freedom have to spread.
+ * Everything is linear in nodes + groups + holders, without recursion and without hashing, on flat
+ * arrays. The strongly connected components of the whole graph come first, holders before waiters:
+ * in that order each node on no circle is decided by a look at its holders, and only within a
+ * component does freedom have to spread.
  *
  *    edges (node -> holders)  ->  components of the whole graph, holders first
- *                             ->  reduce x 2: residue[node]: 0 free, 1 left by the first, 2 by the second only
+ *                             ->  reduce x 2: residue[node] = free, left by both, or by the second
  *                             ->  components again, of each residue within each component: cores
  *                             ->  sums over the components: behind
  */
@@ -23,7 +25,8 @@
 
 enum residue { RESIDUE_FREE, RESIDUE_BLOCKED, RESIDUE_TIMED };
 
-/* What the search reads of a node stands together: a long chain is followed at the pace of the memory. */
+/* What the search reads of a node stands together: a long chain is followed at the pace of the
+ * memory. */
 struct node {
   uint32_t label;      /* see struct search */
   uint32_t edge_first; /* edges[edge_first .. + edge_count] are its holders */
@@ -116,7 +119,7 @@ static int work_init(struct work *w, const struct waitgraph *g, uint32_t edges)
   return 0;
 }
 
-/* Groups are sorted by node, so the edges of a node are those of its groups, one after the other. */
+/* Groups are sorted by node, so the edges of a node are those of its groups in their order. */
 static void index_edges(struct work *w, const struct waitgraph *g)
 {
   uint32_t group = 0, edge = 0;
@@ -145,10 +148,11 @@ static uint32_t holder_of(const struct work *w, const struct node *node, uint32_
 
 /* --- components --- */
 
-/* The search for components. Indices count up from 1, components down from node_count + 1, so that one number of each
- * node holds both (Pearce, An Improved Algorithm for Finding the Strongly Connected Components of a Directed Graph,
- * 2005). Of the whole graph they stand in nodes[].label; of a residue, which is searched within one component of the
- * whole graph after the other, in label[]. */
+/* The search for components. Indices count up from 1, components down from node_count + 1, so that
+ * one number of each node holds both (Pearce, An Improved Algorithm for Finding the Strongly
+ * Connected Components of a Directed Graph, 2005). Of the whole graph they stand in nodes[].label;
+ * of a residue, which is searched within one component of the whole graph after the other, in
+ * label[]. */
 struct search {
   struct work *w;
   uint32_t *label; /* NULL: the whole graph */
@@ -252,8 +256,8 @@ static bool is_stuck(const struct waitgraph_group *group)
   return group->holder_count == 0 && !group->open && !group->timed;
 }
 
-/* How many holders of its own component must become free before the group is: 0 = it is free already. Those of other
- * components are decided, those of its own not yet. */
+/* How many holders of its own component must become free before the group is: 0 = it is free
+ * already. Those of other components are decided, those of its own not yet. */
 static uint32_t needs_of(const struct work *w, const struct waitgraph *g,
                          const struct waitgraph_group *group, bool timed_blocks)
 {
@@ -301,8 +305,8 @@ static void list_waiters(struct work *w, const struct waitgraph *g, uint32_t fir
   }
 }
 
-/* Decides the nodes of one component whose holders outside are decided: freedom spreads along the lists until nothing
- * changes. */
+/* Decides the nodes of one component whose holders outside are decided: freedom spreads along the
+ * lists until nothing changes. */
 static void reduce_circle(struct work *w, const struct waitgraph *g, bool timed_blocks,
                           uint32_t first, uint32_t end)
 {
@@ -349,7 +353,8 @@ static bool is_free(const struct work *w, const struct waitgraph *g, bool timed_
   return false;
 }
 
-/* Frees nodes until nothing changes. Those left get the residue; nodes that have one already keep it. */
+/* Frees nodes until nothing changes. Those left get the residue; nodes that have one already keep
+ * it. */
 static void reduce(struct work *w, const struct waitgraph *g, bool timed_blocks, enum residue left)
 {
   memset(w->freed, 0, g->node_count);
@@ -384,8 +389,8 @@ static bool all_stuck(const struct waitgraph *g, const struct work *w, uint32_t 
   return true;
 }
 
-/* A component of one residue, side by side: its members get their verdict, and in core[] their label, which
- * number_cores turns into the core's number. */
+/* A component of one residue, side by side: its members get their verdict, and in core[] their
+ * label, which number_cores turns into the core's number. */
 static void judge_component(struct waitgraph *g, const struct work *w, const uint32_t *nodes,
                             uint32_t count, enum residue residue)
 {
@@ -403,7 +408,8 @@ static void judge_component(struct waitgraph *g, const struct work *w, const uin
   }
 }
 
-/* Goes through the components of the whole graph and, within each, through those of what is left of it. */
+/* Goes through the components of the whole graph and, within each, through those of what is left of
+ * it. */
 static void judge_residue(struct waitgraph *g, struct search *s)
 {
   const struct work *w = s->w;

@@ -1,6 +1,6 @@
 /*
- * waitgraph_test.c - small graphs whose answers are known, and thousands of random ones against an oracle that does
- * everything the slow way: fixpoint by rescanning, reachability by closure.
+ * waitgraph_test.c - small graphs whose answers are known, and thousands of random ones against an
+ * oracle that does everything the slow way: fixpoint by rescanning, reachability by closure.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -347,7 +347,8 @@ static void compare_cores(const struct drawing *d, const struct truth *t, unsign
   }
 }
 
-/* Holders come before their waiters, unless they are of one core or the waiter was left by the first reduction. */
+/* Holders come before their waiters, unless they are of one core or the waiter was left by the
+ * first reduction. */
 static void compare_order(const struct drawing *d, const struct truth *t, unsigned seed)
 {
   const struct waitgraph *g = &d->graph;
@@ -397,7 +398,8 @@ static uint32_t random_below(uint64_t *state, uint32_t limit)
   return (uint32_t)((*state >> 33) % limit);
 }
 
-/* Few edges make chains and trees, more make knots; some waits are timed, open, stuck, alternatives of one node. */
+/* Few edges make chains and trees, more make knots; some waits are timed, open, stuck, alternatives
+ * of one node. */
 static void draw_random(struct drawing *d, unsigned seed)
 {
   uint64_t random = seed * 0x9e3779b97f4a7c15ull + 1;

@@ -1,7 +1,7 @@
 /*
- * tick.c - tick_step on 100,000 and 1,000,000 actors: idle (nothing moved since the last sweep), busy (every counter
- * moved, every twentieth actor in a call), and a wait round. The baseline is a copy of the sweep's rows: what it costs
- * to touch them once. The promise is 15 ms and 200 ms.
+ * tick.c - tick_step on 100,000 and 1,000,000 actors: idle (nothing moved since the last sweep),
+ * busy (every counter moved, every twentieth actor in a call), and a wait round. The baseline is a
+ * copy of the sweep's rows: what it costs to touch them once. The promise is 15 ms and 200 ms.
  * usage: bench_tick [ACTORS...]
  */
 #include <stdio.h>

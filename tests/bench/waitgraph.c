@@ -1,7 +1,7 @@
 /*
- * waitgraph.c - the wait-for graph of 1,000,000 blocked actors of different shapes, beside a plain pass over the same
- * memory (every group and every holder read once). The promise is under 200 ms for each.
- * usage: bench_waitgraph [NODES]
+ * waitgraph.c - the wait-for graph of 1,000,000 blocked actors of different shapes, beside a plain
+ * pass over the same memory (every group and every holder read once). The promise is under 200 ms
+ * for each. usage: bench_waitgraph [NODES]
  */
 #include <stdio.h>
 #include <stdlib.h>

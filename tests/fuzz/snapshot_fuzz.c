@@ -1,6 +1,6 @@
 /*
- * snapshot_fuzz.c - a snapshot that came over a socket, of arbitrary bytes: what snapshot_adopt accepts can be read
- * from end to end, and its rows are in the order in which look-ups trust.
+ * snapshot_fuzz.c - a snapshot that came over a socket, of arbitrary bytes: what snapshot_adopt
+ * accepts can be read from end to end, and its rows are in the order in which look-ups trust.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   return 0;
 }
 
-/* Puts the row's number into every cell: integers ascend, words repeat, enums stay within their words. */
+/* Puts the row's number into every cell: integers ascend, words repeat, enums stay within their
+ * words. */
 static void fill_row(struct snapshot_builder *b, enum relation relation, uint32_t row)
 {
   const struct relation_info *info = relation_info(relation);
@@ -87,7 +88,7 @@ static void fill_row(struct snapshot_builder *b, enum relation relation, uint32_
   }
 }
 
-/* Seed n has n rows in each relation, but for the last one, which has none of every other relation. */
+/* Seed n has n rows in each relation; the last one has none in every other relation. */
 size_t fuzz_seed(unsigned number, uint8_t *ret_bytes, size_t room)
 {
   struct snapshot_builder *b = snapshot_builder_new((struct tick_clock){1, 2}, 3, "host", "boot");

@@ -1,6 +1,7 @@
 /*
- * tick_memory.c - tick_step and tick_round with every single allocation failing once: whatever fails, nothing leaks
- * (AddressSanitizer watches), and the next ticks, with memory again, say what they would have said anyway.
+ * tick_memory.c - tick_step and tick_round with every single allocation failing once: whatever
+ * fails, nothing leaks (AddressSanitizer watches), and the next ticks, with memory again, say what
+ * they would have said anyway.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,7 +84,8 @@ int __wrap_mprotect(void *address, size_t length, int protection)
   return fails() ? -1 : __real_mprotect(address, length, protection);
 }
 
-/* --- a target with something of everything: a circle, a pool, a thread, a table, a name that moves, a gap --- */
+/* --- a target with something of everything: a circle, a pool, a thread, a table, a name that
+ * moves, a gap --- */
 
 static struct sweep *read_source(enum source_tag source, enum sweep_kind kind, uint64_t now_ns)
 {
@@ -211,7 +213,8 @@ static void expect_circle(const struct snapshot *s)
   assert_int_equal(snapshot_rows(s, RELATION_TABLES), 1);
 }
 
-/* Three ticks and a round, of which the second tick and the round go hungry. Returns whether an allocation failed. */
+/* Three ticks and a round, of which the second tick and the round go hungry. Returns whether an
+ * allocation failed. */
 static bool run_hungry(uint64_t nth)
 {
   struct tick_state *state = tick_state_new("host", "boot");
