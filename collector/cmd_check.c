@@ -173,6 +173,39 @@ static void print_details(const struct checking *c, const struct answer *answer)
   }
 }
 
+/* Targets that a source knows and cannot read: for them nobody can answer. */
+static unsigned unreadable_targets(const struct checking *c)
+{
+  const struct snapshot *s = c->newest;
+  unsigned count = 0;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
+    count +=
+        snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_UNREADABLE &&
+        options_want_target(c->options, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
+                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row));
+  return count;
+}
+
+static void print_unreadable(const struct checking *c)
+{
+  const struct snapshot *s = c->newest;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++) {
+    const char *target = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row);
+
+    if (snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) != TARGET_UNREADABLE ||
+        !options_want_target(c->options, target,
+                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
+      continue;
+    (void)fputs("unreadable: ", stdout);
+    print_text(target);
+    (void)fputs(": ", stdout);
+    print_text(snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row));
+    (void)putchar('\n');
+  }
+}
+
 /* Rules that are silent and have no right to be: 0 = all may speak. */
 static unsigned unsure_rules(const struct checking *c, const struct answer *answer)
 {
@@ -187,13 +220,15 @@ static unsigned unsure_rules(const struct checking *c, const struct answer *answ
 static int print_answer(const struct checking *c)
 {
   struct answer answer = look(c, c->newest);
-  unsigned unsure = unsure_rules(c, &answer);
+  unsigned unsure = unsure_rules(c, &answer), unreadable = unreadable_targets(c);
 
-  if (answer.status == STATUS_OK && unsure > 0)
+  if (answer.status == STATUS_OK && (unsure > 0 || unreadable > 0))
     answer.status = STATUS_UNKNOWN;
   print_title(c, answer.status);
-  if (answer.status == STATUS_UNKNOWN) {
+  if (answer.status == STATUS_UNKNOWN && unsure > 0) {
     (void)printf("%u of %zu rules cannot answer yet", unsure, c->rules.count);
+  } else if (answer.status == STATUS_UNKNOWN) {
+    (void)printf("nothing found, but %u programs cannot be read", unreadable);
   } else if (answer.status == STATUS_OK) {
     (void)printf("nothing found among %u actors, watched for %.1f s",
                  snapshot_rows(c->newest, RELATION_ACTORS), (double)c->history_ns / 1e9);
@@ -204,6 +239,7 @@ static int print_answer(const struct checking *c)
   }
   print_performance(c, &answer);
   print_details(c, &answer);
+  print_unreadable(c);
   return (int)answer.status;
 }
 

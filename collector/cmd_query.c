@@ -11,6 +11,10 @@ static int query(const struct options *options, struct complaint *complaint)
     return complaint_set(complaint, EXIT_TROUBLE,
                          "query wants one SQL text in quotes, for example: impasse query "
                          "'SELECT name, depth FROM actors ORDER BY depth DESC LIMIT 5'");
+  if (options->target_count > 0 && options->db && options->at_ms == OPTION_UNSET)
+    return complaint_set(
+        complaint, EXIT_TROUBLE,
+        "--target narrows what is now; over a recording say it in SQL: WHERE target = 'shop:812'");
   if (rows_open(&rows, options, true, complaint) == 0)
     code = rows_print_query(&rows, options, options->args[0], complaint);
   rows_close(&rows);

@@ -194,11 +194,13 @@ static int show(const struct options *options, struct complaint *complaint)
 
 const struct command cmd_show = {
     .name = "show",
-    .args = "RELATION|graph|messages ACTOR|senders ACTOR|stack ACTOR",
+    .args = "WHAT [ACTOR]",
     .help = "Print rows, or the wait-for graph, of now or of the past",
-    .manual = "RELATION is targets, actors, waits, tables, call_graph, names, alerts or gaps;\n"
-              "impasse-sql(5) has their columns. `graph` draws who waits for whom (--format\n"
-              "dot for dot(1)). Without a time: now, from a running `impasse record` where one\n"
+    .manual = "WHAT is a relation: targets, actors, waits, tables, call_graph, names, alerts or\n"
+              "gaps, whose columns are in impasse-sql(5); or graph, a drawing of who waits for\n"
+              "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR,\n"
+              "where the runtime can tell. Without a time: now, from a running `impasse record` "
+              "where one\n"
               "answers, else by looking for a second. With --at the state of that instant,\n"
               "with --since and --until all rows between, from a recording.\n",
     .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |

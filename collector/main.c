@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,10 +21,11 @@ static void print_usage(FILE *out)
   (void)fprintf(out, "impasse shows where a message-passing program is stuck or swelling.\n\n"
                      "usage: impasse COMMAND [OPTION...] [ARGUMENT...]\n\n");
   for (const struct command *const *command = commands; *command; command++) {
-    char left[64];
+    char left[80];
 
     (void)snprintf(left, sizeof(left), "%s %s", (*command)->name, (*command)->args);
-    (void)fprintf(out, "  %-28s %s\n", left, (*command)->help);
+    (void)fprintf(out, "  %-24s%s%s\n", left,
+                  strlen(left) > 23 ? "\n                          " : "", (*command)->help);
   }
   (void)fprintf(out, "\nimpasse COMMAND --help tells more. Start with: impasse doctor\n");
 }
@@ -81,6 +83,17 @@ static int run(const struct command *command, int argc, char **argv, struct comp
   return command->run(&options, complaint);
 }
 
+/* Each target costs a few descriptors: as many as we may have. */
+static void raise_descriptor_limit(void)
+{
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* else fewer targets; those left out are told */
+  }
+}
+
 int main(int argc, char **argv)
 {
   struct complaint complaint = {""};
@@ -88,6 +101,7 @@ int main(int argc, char **argv)
   int code;
 
   (void)signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   (void)setlocale(LC_ALL, ""); /* without the locale it is C, which works too */
   if (argc < 2) {
     print_usage(stderr);

@@ -18,6 +18,8 @@ enum { QUEUE_MAX = 4096, GAPS_MAX = 16, REASON_BYTES = 128 };
 
 /* Sweeps begin at multiples of the interval; the tick comes a tenth of it later, when most have been read. */
 #define TICK_DELAY(interval_ns) ((interval_ns) / 10)
+/* The first tick waits for the first look at all processes, and then for the sweeps of what was found. */
+#define FIRST_LOOK_PATIENCE_NS (5 * CLOCK_NS_PER_S)
 #define FIRST_TICK_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 #define NEW_TARGET_PATIENCE_NS (20 * CLOCK_NS_PER_MS)
 /* Ticks out of turn may take at most a twentieth of a core. */
@@ -35,8 +37,8 @@ struct model_thread {
   pthread_mutex_t lock; /* guards what follows up to `newest` */
   pthread_cond_t changed;
   bool stopping;
-  bool begun;
-  size_t expected; /* first sweeps that the first tick waits for */
+  uint64_t begun_ns; /* the first look is over; 0: not yet */
+  size_t expected;   /* first sweeps that the first tick waits for */
   struct sweep *queue[QUEUE_MAX];
   size_t queue_count;
   uint64_t overflow; /* sweeps dropped since the last tick */
@@ -92,7 +94,7 @@ void model_thread_gap(struct model_thread *m, const char *reason, int64_t since_
 void model_thread_begin(struct model_thread *m, size_t sweeps)
 {
   pthread_mutex_lock(&m->lock);
-  m->begun = true;
+  m->begun_ns = clock_mono_ns();
   m->expected = sweeps;
   pthread_cond_signal(&m->changed);
   pthread_mutex_unlock(&m->lock);
@@ -258,7 +260,20 @@ static void tick(struct model_thread *m)
 /* With the lock held. */
 static bool first_tick_is_due(const struct model_thread *m)
 {
-  return !m->newest && m->begun && m->delivered >= m->expected;
+  return !m->newest && m->begun_ns != 0 &&
+         (m->delivered >= m->expected || clock_mono_ns() >= m->begun_ns + FIRST_TICK_PATIENCE_NS);
+}
+
+/* With the lock held: until something changes or a tick is due. */
+static void wait_until_next(struct model_thread *m)
+{
+  uint64_t next = m->next_tick_ns;
+  struct timespec until;
+
+  if (!m->newest && m->begun_ns != 0 && m->begun_ns + FIRST_TICK_PATIENCE_NS < next)
+    next = m->begun_ns + FIRST_TICK_PATIENCE_NS;
+  until = clock_timespec(next);
+  (void)pthread_cond_timedwait(&m->changed, &m->lock, &until);
 }
 
 /* Waits until there is something to do and takes it. *ret_due: a tick is. Returns false at the end. */
@@ -266,7 +281,6 @@ static bool wait_for_work(struct model_thread *m, bool *ret_due)
 {
   struct sweep *taken[QUEUE_MAX];
   struct gap gaps[GAPS_MAX];
-  struct timespec until = clock_timespec(m->next_tick_ns);
   size_t count, gap_count;
   uint64_t overflow;
   bool stopping;
@@ -274,7 +288,7 @@ static bool wait_for_work(struct model_thread *m, bool *ret_due)
   pthread_mutex_lock(&m->lock);
   while (!m->stopping && m->queue_count == 0 && clock_mono_ns() < m->next_tick_ns &&
          !first_tick_is_due(m))
-    (void)pthread_cond_timedwait(&m->changed, &m->lock, &until);
+    wait_until_next(m);
   stopping = m->stopping;
   count = m->queue_count;
   memcpy(taken, m->queue, count * sizeof(taken[0]));
@@ -298,7 +312,7 @@ static void *model_thread_run(void *argument)
   struct model_thread *m = argument;
   bool due;
 
-  m->next_tick_ns = clock_mono_ns() + FIRST_TICK_PATIENCE_NS;
+  m->next_tick_ns = clock_mono_ns() + FIRST_LOOK_PATIENCE_NS;
   while (wait_for_work(m, &due))
     if (due)
       tick(m);

@@ -40,7 +40,7 @@ struct sampler {
       [TARGETS_MAX]; /* target_keys of named processes that have a row though nothing reads them */
   size_t told_count;
   bool first_pass;
-  bool told_full;
+  bool told_left_out;
 };
 
 /* --- what workers call --- */
@@ -100,22 +100,27 @@ static bool is_wanted(const struct sampler *s, const struct reach_target *target
 
 /* --- looking at one process --- */
 
-static size_t worker_room(struct sampler *s)
+/* A target that there was no room or no descriptor for is told, once until a worker ends. */
+static void tell_left_out(struct sampler *s, int error)
 {
-  size_t count;
+  char reason[128];
+
+  if (s->told_left_out)
+    return;
+  s->told_left_out = true;
+  (void)snprintf(reason, sizeof(reason), "targets left out: %s; name those you want with --target",
+                 error == -EXFULL ? "1024 are watched already" : strerror(-error));
+  model_thread_gap(s->model, reason, clock_wall_ms(), VALUE_UNKNOWN, VALUE_UNKNOWN);
+}
+
+static bool is_full(struct sampler *s)
+{
+  bool full;
 
   pthread_mutex_lock(&s->lock);
-  count = s->worker_count;
+  full = s->worker_count == WORKERS_MAX;
   pthread_mutex_unlock(&s->lock);
-  if (count >= WORKERS_MAX && !s->told_full) {
-    int64_t now = clock_wall_ms();
-
-    model_thread_gap(
-        s->model, "targets left out: 1024 are watched already; name those you want with --target",
-        now, VALUE_UNKNOWN, VALUE_UNKNOWN);
-    s->told_full = true;
-  }
-  return WORKERS_MAX - count;
+  return full;
 }
 
 static int watch(struct sampler *s, struct reach_target *target, const struct source *source)
@@ -123,15 +128,16 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
   struct worker_setup setup = {
       .interval_ns = s->interval_ns, .post = on_sweep, .ended = on_end, .context = s};
   struct worker *worker;
-  int error;
+  int error = is_full(s) ? -EXFULL : 0;
 
-  if (worker_room(s) == 0) {
-    reach_close(target);
-    return -EMFILE;
-  }
-  error = worker_start(target, source, &setup, &worker);
   if (error < 0)
+    reach_close(target);
+  else
+    error = worker_start(target, source, &setup, &worker);
+  if (error < 0) {
+    tell_left_out(s, error);
     return error;
+  }
   pthread_mutex_lock(&s->lock);
   s->workers[s->worker_count++] = worker;
   pthread_mutex_unlock(&s->lock);
@@ -227,8 +233,11 @@ static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
   char reason[SOURCE_REASON_BYTES] = "";
   struct reach_target *target;
   size_t watched = 0, told = 0;
+  int error = reach_open(pid, &target);
 
-  if (reach_open(pid, &target) == 0) {
+  if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+    tell_left_out(s, error);
+  if (error == 0) {
     start_ticks = reach_start_ticks(target);
     if (is_wanted(s, target)) {
       watched = recognise(s, pid, target, reason);
@@ -272,7 +281,7 @@ static void reap_workers(struct sampler *s, uint64_t now_ns)
   while ((worker = take_ended(s)) != NULL) {
     discovery_again(s->discovery, worker_pid(worker), now_ns);
     (void)worker_join(worker, UINT64_MAX / 2); /* it has ended: this returns */
-    s->told_full = false;
+    s->told_left_out = false;
   }
 }
 

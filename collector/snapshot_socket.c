@@ -372,11 +372,11 @@ static void open_to_group(const struct snapshot_socket *s)
 
   if (s->group == (gid_t)-1)
     return;
-  (void)!chown(s->path, (uid_t)-1, s->group); /* then only root and we can connect */
+  (void)!lchown(s->path, (uid_t)-1, s->group); /* where it fails only root and we can connect */
   strcpy(folder, s->path);
   *strrchr(folder, '/') = '\0';
   if (strcmp(folder, "/run/impasse") == 0) /* a folder that is the user's own stays as it is */
-    (void)!chown(folder, (uid_t)-1, s->group);
+    (void)!lchown(folder, (uid_t)-1, s->group);
 }
 
 static int listen_at(struct snapshot_socket *s)
