@@ -409,8 +409,12 @@ static void fill_group(struct build *b, uint32_t node, const struct waiting *wai
   }
   group->holder_count = *edges - group->holder_first;
   b->out->group_wait[b->out->graph.group_count] = i;
+  /* A timer ends a wait as surely as a holder does: what it may end is never proven. */
   b->out->spans[b->out->graph.group_count++] = (struct certainty_span){
-      feed->waits[i].end_first_ns, feed->waits[i].begin_last_ns, wait->exclusive};
+      .end_first_ns = feed->waits[i].end_first_ns,
+      .begin_last_ns = feed->waits[i].begin_last_ns,
+      .exclusive = wait->exclusive && wait->timeout == TIMEOUT_NONE,
+  };
 }
 
 static int fill_groups(struct build *b)
