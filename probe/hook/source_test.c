@@ -1,6 +1,7 @@
 /* How targets live and end, with real processes: the source tells each ending apart. */
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 
@@ -296,6 +297,54 @@ static void a_child_whose_parent_is_gone_is_silent_too(void **state)
     (void)close(up[i]), (void)close(down[i]);
 }
 
+/* ---- containers ---- */
+
+/* Forks a process that is number 1 in a pid namespace of its own. */
+static void contain(void *context, int in, int out)
+{
+  (void)context;
+  if (unshare(CLONE_NEWPID) != 0)
+    _exit(1);
+  pid_t pid = fork();
+  if (pid != 0) {
+    test_child_tell(out);
+    if (write(out, &pid, sizeof pid) != sizeof pid)
+      _exit(1);
+    return;
+  }
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  test_child_await(in);
+  struct impasse_pool none = {impasse_unknown()};
+  struct impasse_worker worker = impasse_worker_begin(none);
+  impasse_run_begin(&worker, impasse_actor_open(impasse_text("contained")));
+  test_child_tell(out);
+  for (;;)
+    pause();
+}
+
+static void a_contained_process_is_itself_and_its_threads_have_our_numbers(void **state)
+{
+  (void)state;
+  pid_t pid;
+  if (geteuid() != 0) {
+    print_message("needs root, to make a pid namespace\n");
+    skip();
+  }
+  struct test_target outside = test_target_start(contain, NULL), inside = {.child = outside.child};
+  assert_int_equal(read(outside.child.from, &pid, sizeof pid), sizeof pid);
+  test_child_step(&outside.child); /* the inner one reads from the same pipe */
+  assert_int_equal(reach_open(pid, &inside.reach), 0);
+  test_target_open(&inside);
+  const struct sweep *sweep = test_target_sweep(&inside);
+  assert_int_equal(test_actor(sweep, "contained")->tid, pid);
+  assert_int_equal(TARGET_KEY_PID(sweep->target_key), pid);
+  sweep_free(inside.sweep);
+  source_hook.close(inside.session);
+  reach_close(inside.reach);
+  assert_int_equal(kill(pid, SIGKILL), 0);
+  test_target_end(&outside);
+}
+
 /* ---- closed descriptors ---- */
 
 struct closing {
@@ -388,6 +437,7 @@ int main(void)
       cmocka_unit_test(a_stopped_process_is_read_and_shown_as_stopped),
       cmocka_unit_test(a_forked_child_is_silent_until_it_calls_and_then_itself),
       cmocka_unit_test(a_child_whose_parent_is_gone_is_silent_too),
+      cmocka_unit_test(a_contained_process_is_itself_and_its_threads_have_our_numbers),
       cmocka_unit_test(closed_descriptors_are_no_hindrance),
       cmocka_unit_test(closed_descriptors_are_no_hindrance_without_privileges),
   };
