@@ -290,14 +290,11 @@ static void blind_step(void *context, const struct snapshot *s, struct finding_s
 const struct detector detect_blind = {
     .name = "blind",
     .help = "What impasse itself cannot see: a target crashed or cannot be read any more, was not "
-            "read for five of its "
-            "intervals, loses records, or costs so much to read that its interval had to grow more "
-            "than fourfold; and, "
-            "as one piece of information, the processes that could never be read. Silence of the "
-            "other detectors about "
-            "such a target says nothing. It cannot tell a crash from an exit where the source does "
-            "not know how the "
-            "target ended.",
+            "read for five of its intervals, loses records, or costs so much to read that its "
+            "interval had to grow more than fourfold; and, as one piece of information, the "
+            "processes that could never be read. Silence of the other detectors about such a "
+            "target says nothing. It cannot tell a crash from an exit where the source does not "
+            "know how the target ended.",
     .history_ns = 6 * SECOND_NS,
     .state_new = blind_new,
     .state_free = blind_free,

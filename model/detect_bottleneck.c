@@ -84,12 +84,9 @@ static void bottleneck_step(void *state, const struct snapshot *s, struct findin
 const struct detector detect_bottleneck = {
     .name = "bottleneck",
     .help = "For five seconds at least sixteen actors were blocked behind one that runs and gets "
-            "something done: all "
-            "go through one owner, one message at a time. The sentence sets what arrives against "
-            "what is served. It "
-            "cannot see an owner that looks idle in each sweep, callers that do not block, and how "
-            "much time one "
-            "message takes.",
+            "something done: all go through one owner, one message at a time. The sentence sets "
+            "what arrives against what is served. It cannot see an owner that looks idle in each "
+            "sweep, callers that do not block, and how much time one message takes.",
     .history_ns = 6 * SECOND_NS,
     .step = bottleneck_step,
 };

@@ -105,10 +105,9 @@ static void contention_step(void *state, const struct snapshot *s, struct findin
 const struct detector detect_contention = {
     .name = "contention",
     .help = "For five seconds somebody waited for a shared table or lock during 30 % of the time "
-            "(a warning; critical "
-            "from 80 %). Found from the time that the source sums up while anybody waits. It "
-            "cannot see spinning, and "
-            "says nothing of a lock that one actor keeps while a single other one waits.",
+            "(a warning; critical from 80 %). Found from the time that the source sums up while "
+            "anybody waits. It cannot see spinning, and says nothing of a lock that one actor "
+            "keeps while a single other one waits.",
     .history_ns = 7 * SECOND_NS,
     .step = contention_step,
 };

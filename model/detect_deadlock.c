@@ -396,17 +396,13 @@ static void deadlock_step(void *context, const struct snapshot *s, struct findin
 const struct detector detect_deadlock = {
     .name = "deadlock",
     .help = "Actors that wait for each other in a circle (calls, locks, joins, full mailboxes, "
-            "threads of a pool): none of "
-            "them will ever run again. Found in the wait-for graph; told when two reads prove that "
-            "all waits of the circle "
-            "held at once, and then at once if nobody else can end any of them, else after 2 s. A "
-            "circle that a timeout "
-            "will break is a warning, and critical when it is there for the third time within ten "
-            "minutes. A wait that "
-            "nobody is left to end (its holder died, nobody fulfils the promise) is a warning of "
-            "its own, stuck/. "
-            "It cannot see waits for actors that no source names, and circles through systems that "
-            "it does not watch.",
+            "threads of a pool): none of them will ever run again. Found in the wait-for graph; "
+            "told when two reads prove that all waits of the circle held at once, and then at "
+            "once if nobody else can end any of them, else after 2 s. A circle that a timeout "
+            "will break is a warning at once, and critical when it is there for the third time "
+            "within ten minutes. A wait that nobody is left to end (its holder died, nobody "
+            "fulfils the promise) is a warning of its own, stuck/. It cannot see waits for actors "
+            "that no source names, and circles through systems that it does not watch.",
     .history_ns = 1200000000,
     .state_new = deadlock_new,
     .state_free = free,

@@ -367,14 +367,12 @@ static void latent_step(void *state, const struct snapshot *s, struct finding_si
 const struct detector detect_latent_deadlock = {
     .name = "latent_deadlock",
     .help = "A circle of waits that has not closed yet: each of its waits was seen at least twice "
-            "between actors that "
-            "live now, after start-up, not all of them with a timeout, and nobody was blocked "
-            "behind all of them (such "
-            "a gate lets only one begin). Information, once for each circle. Found in the relation "
-            "call_graph. It "
-            "cannot see waits that are shorter than the time between two sweeps, locks, and what "
-            "the program itself "
-            "does to keep the waits apart: silence proves nothing, and neither does a finding.",
+            "between actors that live now, after start-up, not all of them with a timeout, and "
+            "nobody was blocked behind all of them (such a gate lets only one begin). "
+            "Information, once for each circle. Found in the relation call_graph. It cannot see "
+            "waits that are shorter than the time between two sweeps, locks, and what the program "
+            "itself does to keep the waits apart: silence proves nothing, and neither does a "
+            "finding.",
     .history_ns = 60 * SECOND_NS,
     .step = latent_step,
 };

@@ -338,16 +338,12 @@ static void leak_step(void *context, const struct snapshot *s, struct finding_si
 const struct detector detect_leak = {
     .name = "leak",
     .help = "A mailbox, the memory of an actor, or the memory of a process near its limit grows "
-            "during most of at "
-            "least ten seconds, and still does. Found by the median slope between all pairs of up "
-            "to twenty samples; a "
-            "second series over minutes finds slow growth. The sentence says when the limit is "
-            "reached, where one is "
-            "known; critical when that is less than ten minutes away, or with more than a million "
-            "messages. It cannot "
-            "tell a leak from a load that rises for as long, watches the 4096 largest of each kind "
-            "only, and no "
-            "mailbox below 200 messages.",
+            "during most of at least ten seconds, and still does. Found by the median slope "
+            "between all pairs of up to twenty samples; a second series over minutes finds slow "
+            "growth. The sentence says when the limit is reached, where one is known; critical "
+            "when that is less than ten minutes away, or with more than a million messages. It "
+            "cannot tell a leak from a load that rises for as long, watches the 4096 largest of "
+            "each kind only, and no mailbox below 200 messages.",
     .history_ns = 16 * SECOND_NS,
     .state_new = leak_new,
     .state_free = leak_free,

@@ -150,10 +150,9 @@ static void race_step(void *context, const struct snapshot *s, struct finding_si
 const struct detector detect_race = {
     .name = "race",
     .help = "A registered name changed hands three times within a minute: who looks the name up "
-            "and then sends to it "
-            "may reach another actor than the one it looked at. Found by comparing names in each "
-            "sweep; changes "
-            "between two sweeps count once. It cannot see lost updates of a table.",
+            "and then sends to it may reach another actor than the one it looked at. Found by "
+            "comparing names in each sweep; changes between two sweeps count once. It cannot see "
+            "lost updates of a table.",
     .history_ns = 60 * SECOND_NS,
     .state_new = race_new,
     .state_free = race_free,

@@ -51,12 +51,10 @@ static void unmatched_step(void *state, const struct snapshot *s, struct finding
 const struct detector detect_unmatched = {
     .name = "unmatched",
     .help = "An actor waits in receive, has no open call, has messages in its mailbox, and for "
-            "three seconds has taken "
-            "none of them: no clause matches them, and each later receive searches them again. It "
-            "cannot see messages "
-            "that are taken and thrown away, and where the source does not know the head of the "
-            "mailbox, an actor that "
-            "takes one message as each new one arrives looks busy.",
+            "three seconds has taken none of them: no clause matches them, and each later receive "
+            "searches them again. It cannot see messages that are taken and thrown away, and "
+            "where the source does not know the head of the mailbox, an actor that takes one "
+            "message as each new one arrives looks busy.",
     .history_ns = 4 * SECOND_NS,
     .step = unmatched_step,
 };
