@@ -76,7 +76,7 @@ static struct {
     int fd;
     dev_t device;
     ino_t inode;
-  } regions[IMPASSE_CHAIN_MOST];
+  } regions[IMPASSE_CHAIN_MOST + 1]; /* a parent's whole chain, and the first region of the child */
 } inherited;
 
 static uint64_t clock_ns(clockid_t clock)
@@ -84,6 +84,12 @@ static uint64_t clock_ns(clockid_t clock)
   struct timespec now = {0, 0};
   (void)clock_gettime(clock, &now); /* cannot fail for the clocks used here */
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Whether less than `age_ns` has passed; other threads and clocks may be a little ahead of `now_ns`. */
+static bool younger(uint64_t since_ns, uint64_t age_ns, uint64_t now_ns)
+{
+  return now_ns < since_ns + age_ns;
 }
 
 /* The process state, or NULL as long as nothing was ever started here or in a parent. */
@@ -108,7 +114,7 @@ static void loss_add(struct process *process, enum impasse_loss loss)
 static void heartbeat(struct process *process, uint64_t now_ns)
 {
   uint64_t *beat = &process->regions[0]->heartbeat_ns;
-  if (now_ns - __atomic_load_n(beat, __ATOMIC_RELAXED) > HEARTBEAT_NS)
+  if (!younger(__atomic_load_n(beat, __ATOMIC_RELAXED), HEARTBEAT_NS, now_ns))
     __atomic_store_n(beat, now_ns, __ATOMIC_RELAXED);
 }
 
@@ -321,9 +327,6 @@ static int process_start(struct process *process, const struct impasse_options *
   process->slots_most = slots_most(options);
   for (unsigned i = 0; i < IMPASSE_SHARDS; i++)
     process->place[i] = i;
-  if (parents == IMPASSE_CHAIN_MOST) /* the last ones stay mapped, and inert */
-    inherited_replace(--parents);
-  parents = inherited.count;
   int error = region_add(process);
   if (error)
     return error;
@@ -451,7 +454,7 @@ static bool ring_take(struct impasse_header *header, uint32_t shard_number, uint
       return false;
     uint64_t closed_ns = __atomic_load_n(&cell->closed_ns, __ATOMIC_RELAXED);
     uint32_t index = __atomic_load_n(&cell->index, __ATOMIC_RELAXED);
-    if (!hungry && now_ns - closed_ns < REST_NS &&
+    if (!hungry && younger(closed_ns, REST_NS, now_ns) &&
         __atomic_load_n(&shard->tail_count, __ATOMIC_RELAXED) - head <= RESTING_MOST)
       return false;
     if (__atomic_compare_exchange_n(&shard->head_count, &head, head + 1, true, __ATOMIC_ACQ_REL,
@@ -525,7 +528,7 @@ static bool process_grow(struct process *process, uint64_t now_ns)
   uint32_t count = __atomic_load_n(&process->region_count, __ATOMIC_ACQUIRE), idle = 0;
   uint64_t failed_ns = __atomic_load_n(&process->growth_failed_ns, __ATOMIC_RELAXED);
   if ((uint64_t)count * IMPASSE_SLOTS >= process->slots_most || count == IMPASSE_CHAIN_MOST ||
-      (failed_ns && now_ns - failed_ns < GROWTH_PAUSE_NS))
+      (failed_ns && younger(failed_ns, GROWTH_PAUSE_NS, now_ns)))
     return false;
   if (__atomic_compare_exchange_n(&process->growing, &idle, 1, false, __ATOMIC_ACQUIRE,
                                   __ATOMIC_RELAXED)) {

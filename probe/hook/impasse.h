@@ -126,17 +126,17 @@ struct impasse_opening {
   uint32_t table_kind; /* enum impasse_table_kind */
 };
 
+/* How to start; all zero = the defaults. */
 struct impasse_options {
-  uint32_t
-      slots_most; /* of all kinds together; 0 = 4,194,304; at most 16,777,216. Beyond it openings are counted and
-                          give inert handles */
+  uint32_t slots_most; /* things open at once, of all kinds together: what is opened beyond it is
+                          counted and inert. 0 = 4,194,304; at most 16,777,216 */
 };
 
-/* A wait in full. */
+/* A wait in full. 42 holders can be recorded; with more, or with impasse_unknown() among them, the
+ * wait counts as open. The list is copied. */
 struct impasse_wait_request {
-  const struct impasse_ref *holders; /* copied; impasse_unknown() among them makes the wait open */
-  uint32_t
-      holder_count;    /* 42 can be recorded; with more the wait is open and the rest is counted */
+  const struct impasse_ref *holders;
+  uint32_t holder_count;
   uint32_t via;        /* enum impasse_via */
   uint32_t flags;      /* enum impasse_wait_flags */
   uint32_t object;     /* impasse_class() of what it is about, or 0 */
@@ -214,6 +214,13 @@ static inline struct impasse_ref impasse_open_kind(enum impasse_kind kind, struc
   if (IMPASSE_ON)
     ref = impasse_open_abi(IMPASSE_ABI, &opening);
   return ref;
+}
+
+/* Another state in the same thread. */
+static inline void impasse_state_change(struct impasse_hot *hot, enum impasse_state state)
+{
+  uint64_t run = __atomic_load_n(&hot->run, __ATOMIC_RELAXED);
+  __atomic_store_n(&hot->run, IMPASSE_RUN(IMPASSE_RUN_TID(run), state), __ATOMIC_RELEASE);
 }
 
 static inline void impasse_counter_add(uint64_t *counter, uint64_t n) /* one writer */
@@ -328,14 +335,14 @@ static inline void impasse_receive_begin(struct impasse_actor actor)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
   if (hot)
-    __atomic_store_n(&hot->run, (hot->run & ~UINT64_C(0xff)) | IMPASSE_RECEIVE, __ATOMIC_RELEASE);
+    impasse_state_change(hot, IMPASSE_RECEIVE);
 }
 
 static inline void impasse_receive_end(struct impasse_actor actor)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
   if (hot)
-    __atomic_store_n(&hot->run, (hot->run & ~UINT64_C(0xff)) | IMPASSE_RUNNING, __ATOMIC_RELEASE);
+    impasse_state_change(hot, IMPASSE_RUNNING);
 }
 
 /* A queue without an owner: an actor in its own right, several may take from it. */

@@ -302,6 +302,7 @@ TEST(an_opened_actor_is_published_with_its_names)
   CHECK(strcmp(impasse_line(hot_of(parent.ref), IMPASSE_ARRAY_TEXT), "parent") == 0);
   CHECK_EQUAL(IMPASSE_RUN_STATE(hot_of(parent.ref)->run), IMPASSE_RUNNING);
   CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, born_count)), 2);
+  CHECK(region(0)->heartbeat_ns > 0);
   impasse_actor_close(child);
   impasse_actor_close(child);
   CHECK_EQUAL(hot_of(child.ref)->generation, child.ref.generation + 1);

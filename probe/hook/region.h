@@ -162,11 +162,12 @@ struct impasse_header {
   uint32_t pid;         /* of the owner, in its own pid namespace */
   uint32_t chain;       /* 0, 1, ... among the regions of the process */
   uint64_t start_ticks; /* field 22 of the owner's /proc/self/stat; 0 = it could not be read */
-  uint64_t
-      opened_monotonic_ns; /* when this region was made: CLOCK_MONOTONIC as the owner sees it (time namespaces */
-  uint64_t opened_realtime_ns; /* shift it) and CLOCK_REALTIME, which nothing shifts */
-  uint32_t first_slot;         /* number of its slot 0 */
-  uint32_t slot_limit;         /* slots of this region that may be used, at most IMPASSE_SLOTS */
+  /* When this region was made: CLOCK_MONOTONIC as the owner sees it (time namespaces shift it), and
+   * CLOCK_REALTIME, which nothing shifts. */
+  uint64_t opened_monotonic_ns;
+  uint64_t opened_realtime_ns;
+  uint32_t first_slot; /* number of its slot 0 */
+  uint32_t slot_limit; /* slots of this region that may be used, at most IMPASSE_SLOTS */
   uint32_t array_count;
   uint32_t version; /* of the library: major << 16 | minor << 8 | patch */
   struct {
@@ -177,8 +178,7 @@ struct impasse_header {
   /* changes; only that of chain 0 counts, but for `state` */
   uint32_t state;        /* enum impasse_region_state */
   uint32_t region_count; /* regions of the chain so far */
-  uint64_t
-      heartbeat_ns; /* CLOCK_MONOTONIC_COARSE of the last opening, closing or waiting, within 10 ms */
+  uint64_t heartbeat_ns; /* CLOCK_MONOTONIC of the last opening, closing or waiting, within 20 ms */
   uint64_t losses[IMPASSE_LOSS_COUNT];
   uint8_t reserved[3760];
 };
@@ -186,8 +186,7 @@ IMPASSE_STATIC_ASSERT(sizeof(struct impasse_header) == IMPASSE_HEADER_BYTES, "he
 
 /* An eighth of a region's slots: those from IMPASSE_SHARD_SLOTS * its number on. Threads spread over the shards. */
 struct impasse_shard {
-  uint32_t
-      fresh_count; /* slots used so far, from the first on; may overshoot: bound it by IMPASSE_SHARD_SLOTS */
+  uint32_t fresh_count; /* slots used so far, from the first on; bound it */
   uint32_t pad0[15];
   uint64_t head_count; /* closed slots taken again from the ring of cells */
   uint64_t born_count; /* actors (kinds actor and queue) opened; monotonic */
@@ -320,6 +319,8 @@ enum impasse_wait_flags {
 #define IMPASSE_TIMEOUT_NONE UINT64_C(0)
 #define IMPASSE_TIMEOUT_UNKNOWN UINT64_MAX /* there is one, of unknown length */
 
+/* One open wait. A holder that is a TABLE stands for the present holders of the table, a SERVICE for its
+ * members, a PROMISE for its fulfiller, a MAILBOX for its owner; 0 is unknown: the wait counts as open. */
 struct impasse_wait_line {
   uint64_t call; /* number, never used twice in a generation; low two bits: the line's own index */
   uint64_t since_ns;     /* CLOCK_MONOTONIC of the target */
@@ -331,10 +332,7 @@ struct impasse_wait_line {
   uint8_t rank;          /* only waits of an actor's highest rank block it */
   uint8_t list;          /* 1: holders[2] refers to a LIST with the holders from the third on */
   uint32_t holder_count; /* in all; those of the list bounded by IMPASSE_LIST_REFS */
-  uint64_t holders
-      [IMPASSE_HOLDERS_INLINE]; /* references; [0] carries the tag IMPASSE_CALL_TAG(call). A reference to a
-                          TABLE stands for its present holders, to a SERVICE for its members, to a PROMISE for its
-                          fulfiller, to a MAILBOX for its owner. 0 = unknown: the wait counts as open */
+  uint64_t holders[IMPASSE_HOLDERS_INLINE]; /* [0] with the tag IMPASSE_CALL_TAG(call) */
 };
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_wait_line) == 64, "wait is one line");
 

@@ -1,7 +1,7 @@
 /*
  * coroutines.c - a program without threads whose actors are coroutines (ucontext): a scheduler takes them up and lays
  * them down, and they suspend in waits, one of them in two nested ones. Shows that the hook library keeps nothing in
- * threads.
+ * threads; and has the USDT sites of the inlined calls.
  *
  *     broker: calls clerk (rank 1); while it waits it takes up a message and calls vault for it (rank 2)
  *     vault:  calls broker          -> circle broker, vault
@@ -17,6 +17,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#if __has_include(<sys/sdt.h>)
+#define IMPASSE_USDT
+#endif
 #include "probe/hook/impasse.h"
 
 enum { BROKER, CLERK, VAULT, COROUTINES, STACK_BYTES = 256 * 1024 };
