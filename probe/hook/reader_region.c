@@ -34,7 +34,8 @@ enum {
   STATUS_BYTES = 16384,
   STAT_BYTES = 4096,
   NAMESPACES_MOST = 32, /* MAX_PID_NS_LEVEL of the kernel */
-  ANCESTORS_MOST = 64,
+  ANCESTORS_MOST = 16,
+  FOREIGN_MOST = 8, /* looked into; each may cost a look at the maps of all ancestors */
   IDENTITY_BYTES = offsetof(struct impasse_header, arrays), /* differs between any two regions */
 };
 
@@ -303,7 +304,8 @@ static bool known(const struct reader_regions *regions, uint64_t inode)
 struct finding {
   struct reader_region *own[FOUND_MOST]; /* by chain number */
   bool inherited;
-  int error; /* of the first that was refused */
+  unsigned foreign; /* that are not its own */
+  int error;        /* of the first that was refused */
   char reason[READER_REASON_BYTES];
 };
 
@@ -334,7 +336,9 @@ static void look_at(const struct reach_target *target, const struct reach_memfd 
       reach_explain(number, error, words, sizeof words);
     refuse(finding, error, "%s", words);
   } else if (!is_own(target, &region->header, pid)) {
-    if (is_inherited(target, region, pid))
+    if (finding->foreign++ >= FOREIGN_MOST)
+      ; /* enough is said of them */
+    else if (is_inherited(target, region, pid))
       finding->inherited = true;
     else
       refuse(finding, -EPROTO, "the region in %d claims to be of pid %" PRIu32 "%s", number,

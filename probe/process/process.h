@@ -21,7 +21,7 @@ int process_fill(const struct reach_target *target, struct sweep *sweep);
 struct process_stat {
   char comm[64];
   char state;     /* R S D T t Z ... */
-  int parent; /* process id of the parent; 0 = none in our pid namespace */
+  int parent;     /* process id of the parent; 0 = none in our pid namespace */
   int64_t cpu_ns; /* utime + stime */
   uint64_t start_ticks;
   int64_t rss_bytes;
