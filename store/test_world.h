@@ -250,7 +250,11 @@ static inline char *world_dir(void)
 {
   char *dir = strdup("/tmp/impasse-store-XXXXXX");
 
-  return dir && mkdtemp(dir) ? dir : NULL;
+  if (!dir || !mkdtemp(dir)) {
+    perror("a directory for the test");
+    exit(1);
+  }
+  return dir;
 }
 
 static inline int world_remove_one(const char *path, const struct stat *st, int type,

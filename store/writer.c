@@ -8,18 +8,16 @@
  */
 #include "store/writer.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/claim.h"
 #include "store/encode.h"
 #include "store/intern.h"
 #include "store/schema.h"
@@ -27,14 +25,10 @@
 #include "store/shard.h"
 #include "store/shard_make.h"
 
-#define DIR_MODE 0750
-#define FILE_MODE 0640
-#define LOCK_FILE "impasse.lock"
 #define SHARD_BYTES_MIN (4 << 20)
-#define SHARDS_IN_BUDGET                                                                           \
-  8 /* a shard may be this part of the bytes to keep, so that the oldest can go */
-#define BUDGET_TICKS 60  /* between two looks at days and bytes */
-#define SILENCE_MS 10000 /* a longer time without a recorder is a gap */
+#define SHARDS_IN_BUDGET 8 /* of the bytes to keep, so that the oldest can go */
+#define BUDGET_TICKS 60    /* between two looks at days and bytes */
+#define SILENCE_MS 10000   /* a longer time without a recorder is a gap */
 
 struct writer {
   char *dir;
@@ -70,63 +64,6 @@ static int complain(struct writer_error *error, int e, const char *format, ...)
   va_start(args, format);
   vsnprintf(error->text, sizeof(error->text), format, args);
   va_end(args);
-  return e;
-}
-
-/* --- the directory and its lock --- */
-
-static int make_dir(const char *dir, struct writer_error *error)
-{
-  int fd;
-
-  if (mkdir(dir, DIR_MODE) < 0) {
-    if (errno == EEXIST)
-      return 0;
-    return complain(error, -errno, "%s: cannot make this directory: %s", dir, strerror(errno));
-  }
-  fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    shard_give_to_group(fd);
-    (void)close(fd); /* only looked at */
-  }
-  return 0;
-}
-
-static int lock_is_held(int fd, const char *path, struct writer_error *error)
-{
-  char pid[16] = "";
-  ssize_t length = pread(fd, pid, sizeof(pid) - 1, 0);
-
-  pid[length > 0 ? length : 0] = '\0';
-  pid[strspn(pid, "0123456789")] = '\0';
-  return complain(error, -EBUSY, "%s: another recorder (pid %s) is writing there", path,
-                  pid[0] ? pid : "unknown");
-}
-
-static int take_lock(struct writer *w, struct writer_error *error)
-{
-  char *path = NULL;
-  char pid[16];
-  int length, e = 0;
-
-  if (asprintf(&path, "%s/" LOCK_FILE, w->dir) < 0)
-    return complain(error, -ENOMEM, "out of memory");
-  w->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-  if (w->lock_fd < 0) {
-    e = complain(error, -errno, "%s: %s", path, strerror(errno));
-    goto out;
-  }
-  if (flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-    e = errno == EWOULDBLOCK ? lock_is_held(w->lock_fd, w->dir, error)
-                             : complain(error, -errno, "%s: %s", path, strerror(errno));
-    goto out;
-  }
-  length = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-  if (ftruncate(w->lock_fd, 0) ==
-      0) /* the pid is a help only: on a full disk the lock holds as well */
-    (void)!pwrite(w->lock_fd, pid, (size_t)length, 0);
-out:
-  free(path);
   return e;
 }
 
@@ -173,9 +110,8 @@ int writer_open(const char *dir, const struct writer_options *options, struct wr
   w->options = *options;
   w->recorded_until_ms = VALUE_UNKNOWN;
   w->dir = strdup(dir);
-  e = w->dir ? make_dir(dir, error) : complain(error, -ENOMEM, "out of memory");
-  if (e == 0)
-    e = take_lock(w, error);
+  e = w->dir ? claim_take(dir, &w->lock_fd, error->text, sizeof(error->text))
+             : complain(error, -ENOMEM, "out of memory");
   if (e == 0)
     e = look_around(w, error);
   if (e) {
