@@ -680,6 +680,20 @@ static struct impasse_ref ref_of_word(const struct process *process, uint64_t wo
   return ref;
 }
 
+/* Closes the lists that belong to a slot: what a service or list goes on with, the holders of open waits. The slot is
+ * closed already, and nobody else has it yet. */
+static void lists_close(const struct process *process, const struct impasse_hot *hot, uint32_t kind)
+{
+  const struct impasse_cold *cold = impasse_line(hot, IMPASSE_ARRAY_COLD);
+  bool goes_on = kind == IMPASSE_KIND_SERVICE || kind == IMPASSE_KIND_LIST;
+  uint64_t next = goes_on ? __atomic_load_n(&cold->next, __ATOMIC_ACQUIRE) : 0;
+  if (next)
+    impasse_close_ref(ref_of_word(process, next));
+  for (unsigned i = 0; i < IMPASSE_WAITS_MOST; i++)
+    if (hot->wait_mask >> i & 1 && impasse_wait_line_of(hot, i)->list)
+      impasse_close_ref(ref_of_word(process, impasse_wait_line_of(hot, i)->holders[2]));
+}
+
 void impasse_close_ref(struct impasse_ref ref)
 {
   struct process *process = process_on();
@@ -687,20 +701,15 @@ void impasse_close_ref(struct impasse_ref ref)
     return;
   struct impasse_hot *hot = ref.slot;
   uint32_t generation = ref.generation, kind = hot->kind;
-  if (!__atomic_compare_exchange_n(&hot->generation, &generation, generation + 1, false,
+  if (!(generation & 1) ||
+      !__atomic_compare_exchange_n(&hot->generation, &generation, generation + 1, false,
                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
     return; /* was closed already */
   uint32_t number = ref.stamp & 0xffffffu, index = number % IMPASSE_SLOTS;
   struct impasse_header *header = region_of(process, number);
-  struct impasse_box *box =
-      impasse_line(hot, IMPASSE_ARRAY_BOX); /* of a table: the same first field */
+  struct impasse_box *box = impasse_line(hot, IMPASSE_ARRAY_BOX); /* or table: begins likewise */
   __atomic_store_n(&box->generation, generation + 1, __ATOMIC_RELEASE);
-  const struct impasse_cold *cold = impasse_line(hot, IMPASSE_ARRAY_COLD);
-  uint64_t next = kind == IMPASSE_KIND_SERVICE || kind == IMPASSE_KIND_LIST
-                      ? __atomic_load_n(&cold->next, __ATOMIC_ACQUIRE)
-                      : 0;
-  if (next)
-    impasse_close_ref(ref_of_word(process, next));
+  lists_close(process, hot, kind);
   if (kind_is_actor(kind))
     __atomic_fetch_add(&shard_at(header, index / IMPASSE_SHARD_SLOTS)->died_count, 1,
                        __ATOMIC_RELAXED);

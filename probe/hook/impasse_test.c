@@ -695,6 +695,13 @@ TEST(a_wait_lists_many_holders)
   CHECK_EQUAL(line->flags, IMPASSE_WAIT_ANY | IMPASSE_WAIT_OPEN);
   CHECK_EQUAL(losses(IMPASSE_LOSS_HOLDERS), COUNT - 42);
   impasse_wait_end(wait);
+  request.holder_count = 5;
+  struct impasse_actor short_lived = actor_named("short-lived");
+  impasse_wait_begin(short_lived, &request);
+  list.stamp = IMPASSE_REF_NUMBER(wait_of(short_lived.ref, 0)->holders[2]);
+  CHECK_EQUAL(hot_of(list)->generation & 1, 1);
+  impasse_actor_close(short_lived);
+  CHECK_EQUAL(hot_of(list)->generation & 1, 0);
   request.holder_count = 2;
   holders[1] = impasse_unknown();
   wait = impasse_wait_begin(a, &request);
