@@ -84,8 +84,9 @@ spawn() {
   pids="$pids $spawned"
 }
 
+# It ends by itself at last, should this shell be killed before it can see to that.
 demo() {
-  spawn "$IMPASSE" demo "$@"
+  spawn "$IMPASSE" demo "$@" --duration 10m
   demo=$spawned
   poll 60 demo_ready "$demo" "$spawned_out"
 }

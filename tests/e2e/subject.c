@@ -19,6 +19,9 @@
 
 #include "probe/hook/impasse.h"
 
+/* Nobody is left behind should the test be killed. */
+enum { LIFE_S = 600 };
+
 static int child_pid;
 
 static void wait_for(int signal)
@@ -53,6 +56,7 @@ static bool do_fork(const char *argument)
   child_pid = fork();
   if (child_pid != 0)
     return child_pid > 0;
+  alarm(LIFE_S);
   impasse_actor_open(impasse_registered("subject_child"));
   wait_for(SIGTERM);
   exit(0);
@@ -65,6 +69,7 @@ static bool do_fork_quietly(const char *argument)
   child_pid = fork();
   if (child_pid != 0)
     return child_pid > 0;
+  alarm(LIFE_S);
   wait_for(SIGTERM);
   _exit(0);
 }
@@ -171,6 +176,7 @@ int main(int argc, char **argv)
   sigaddset(&signals, SIGUSR1);
   sigaddset(&signals, SIGTERM);
   sigprocmask(SIG_BLOCK, &signals, NULL);
+  alarm(LIFE_S);
 
   for (size_t i = 0; argc >= 2 && i < sizeof actions / sizeof actions[0]; i++) {
     if (strcmp(actions[i].name, argv[1]) != 0)
