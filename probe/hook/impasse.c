@@ -689,7 +689,7 @@ static void lists_close(const struct process *process, const struct impasse_hot 
   uint64_t next = goes_on ? __atomic_load_n(&cold->next, __ATOMIC_ACQUIRE) : 0;
   if (next)
     impasse_close_ref(ref_of_word(process, next));
-  for (unsigned i = 0; i < IMPASSE_WAITS_MOST; i++)
+  for (unsigned i = 0; hot->wait_mask >> i; i++)
     if (hot->wait_mask >> i & 1 && impasse_wait_line_of(hot, i)->list)
       impasse_close_ref(ref_of_word(process, impasse_wait_line_of(hot, i)->holders[2]));
 }
