@@ -59,7 +59,7 @@ static void the_threads_of_a_process_are_listed(void **state)
   size_t count = 0;
   assert_int_equal(reach_open(child.pid, &target), 0);
   assert_int_equal(reach_tids(target, &tids, &count), 0);
-  assert_int_equal(count, 2);
+  assert_true(count >= 2); /* a sanitizer may run a thread of its own */
   assert_int_equal(tids[0], child.pid);
   free(tids);
   test_child_kill(&child);
