@@ -4,19 +4,21 @@
  *
  *    signal                      handler                          then
  *    TERM INT HUP                flag, wake, drop unread output   loop: tui_input says TUI_QUIT
- *    the same once more          restore, default action          for a loop that hangs
+ *    the same once more, or      restore, default action          for a loop that hangs in a paint
+ *    END_GRACE_S later (ALRM)                                     which nobody reads
  *    WINCH CONT TSTP             flag, wake                       loop: repaint, or stop
  *    SEGV BUS FPE ILL ABRT QUIT  restore, former action, raise    core dump, sanitizer report ...
  *
- * The last row is more than a flag, for there is no later: after a crash nobody returns to the
- * loop, and a shell in raw mode on the alternate screen is useless to whoever must now look for the
- * cause. It uses poll, tcflush, write, tcsetattr and sigaction alone, which POSIX lists as
- * async-signal-safe, with bytes that were prepared when the terminal was taken.
+ * Restoring is more than a flag, for there is no later: after a crash nobody returns to the loop,
+ * and a shell in raw mode on the alternate screen is useless to whoever must now look for the cause.
+ * It uses poll, tcflush, fcntl, write, tcsetattr, sigaction and alarm alone, which POSIX lists as
+ * async-signal-safe, with bytes that were prepared when the terminal was taken, and it never waits.
  */
 #include "tui/terminal.h"
 
 #include <curses.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@
 #include "tui/keys.h"
 
 #define ESCAPE_DELAY_MS 25 /* how long ncurses waits whether an escape byte begins a function key */
+#define END_GRACE_S 2      /* what a loop that was told to end has for it */
 #define MOUSE_OFF "\033[?1006l\033[?1002l\033[?1000l"
 
 static const int loop_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGCONT, SIGTSTP};
@@ -49,7 +52,7 @@ static struct {
   struct termios modes; /* as they were */
   char restore[512];
   size_t restore_bytes;
-  struct sigaction loop_before[LOOP_SIGNALS], fatal_before[FATAL_SIGNALS];
+  struct sigaction loop_before[LOOP_SIGNALS], fatal_before[FATAL_SIGNALS], alarm_before;
 } guard;
 
 struct terminal {
@@ -74,13 +77,29 @@ static void make_room(void)
 
 static void restore_now(void)
 {
+  int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
   if (!guard.active || guard.owner != getpid())
     return;
   guard.active = 0;
   make_room();
-  (void)!write(STDOUT_FILENO, guard.restore,
-               guard.restore_bytes); /* nothing is left to be done where it fails */
+  /* Some room is not room enough, and a terminal that nobody reads would keep us for ever. */
+  if (flags >= 0)
+    (void)fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
+  if (write(STDOUT_FILENO, guard.restore, guard.restore_bytes) != (ssize_t)guard.restore_bytes) {
+    (void)tcflush(STDOUT_FILENO, TCOFLUSH);
+    (void)!write(STDOUT_FILENO, guard.restore, guard.restore_bytes); /* or nothing is left to do */
+  }
+  if (flags >= 0)
+    (void)fcntl(STDOUT_FILENO, F_SETFL, flags);
   (void)tcsetattr(STDIN_FILENO, TCSANOW, &guard.modes);
+}
+
+static void end_now(int number)
+{
+  restore_now();
+  (void)signal(number, SIG_DFL);
+  (void)raise(number); /* is delivered when the handler returns, if it is its own */
 }
 
 static void on_loop_signal(int number)
@@ -91,17 +110,24 @@ static void on_loop_signal(int number)
   for (unsigned i = 0; i < LOOP_SIGNALS; i++) {
     if (loop_signals[i] != number)
       continue;
-    if (i < END_SIGNALS && guard.pending[i]) {
-      restore_now();
-      (void)signal(number, SIG_DFL);
-      (void)raise(number);
-    }
-    if (i < END_SIGNALS)
+    if (i < END_SIGNALS && guard.pending[i])
+      end_now(number);
+    if (i < END_SIGNALS) {
       make_room(); /* the loop may hang in a paint that nobody reads */
+      (void)alarm(END_GRACE_S);
+    }
     guard.pending[i] = 1;
   }
   (void)!write(guard.wake_fd, &one, sizeof one); /* full means that the loop will wake anyway */
   errno = error;
+}
+
+static void on_grace_over(int number)
+{
+  (void)number;
+  for (unsigned i = 0; i < END_SIGNALS; i++)
+    if (guard.pending[i])
+      end_now(loop_signals[i]);
 }
 
 static void on_fatal_signal(int number)
@@ -140,6 +166,7 @@ static void signals_take(void)
 {
   struct sigaction loop = {.sa_handler = on_loop_signal, .sa_flags = SA_RESTART};
   struct sigaction fatal = {.sa_handler = on_fatal_signal, .sa_flags = SA_ONSTACK};
+  struct sigaction grace = {.sa_handler = on_grace_over, .sa_flags = SA_RESTART};
 
   memset((void *)guard.pending, 0, sizeof guard.pending);
   for (unsigned i = 0; i < LOOP_SIGNALS; i++) {
@@ -150,10 +177,13 @@ static void signals_take(void)
   }
   for (unsigned i = 0; i < FATAL_SIGNALS; i++)
     (void)sigaction(fatal_signals[i], &fatal, &guard.fatal_before[i]);
+  (void)sigaction(SIGALRM, &grace, &guard.alarm_before);
 }
 
 static void signals_give_back(void)
 {
+  (void)alarm(0);
+  (void)sigaction(SIGALRM, &guard.alarm_before, NULL);
   for (unsigned i = 0; i < LOOP_SIGNALS; i++)
     (void)sigaction(loop_signals[i], &guard.loop_before[i], NULL);
   for (unsigned i = 0; i < FATAL_SIGNALS; i++)
