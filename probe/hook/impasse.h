@@ -96,8 +96,8 @@ struct impasse_worker { /* a thread of a pool */
   uint32_t stamp;
 };
 
-static inline struct impasse_ref
-impasse_unknown(void) /* a holder that is not known; no parent; no pool */
+/* A holder that is not known; no parent; no pool. */
+static inline struct impasse_ref impasse_unknown(void)
 {
   struct impasse_ref ref = {NULL, 0, 0};
   return ref;
@@ -126,14 +126,14 @@ struct impasse_opening {
   uint32_t table_kind; /* enum impasse_table_kind */
 };
 
-/* How to start; all zero = the defaults. */
+/* How to start; all zero = the defaults. `slots_most`: things open at once, of all kinds together; what is opened beyond
+ * it is counted and inert. 0 = 4,194,304; at most 16,777,216. */
 struct impasse_options {
-  uint32_t slots_most; /* things open at once, of all kinds together: what is opened beyond it is
-                          counted and inert. 0 = 4,194,304; at most 16,777,216 */
+  uint32_t slots_most;
 };
 
-/* A wait in full. 42 holders can be recorded; with more, or with impasse_unknown() among them, the
- * wait counts as open. The list is copied. */
+/* A wait in full. 42 holders can be recorded; with more, or with impasse_unknown() among them, the wait counts as open.
+ * The list is copied. */
 struct impasse_wait_request {
   const struct impasse_ref *holders;
   uint32_t holder_count;
@@ -223,7 +223,8 @@ static inline void impasse_state_change(struct impasse_hot *hot, enum impasse_st
   __atomic_store_n(&hot->run, IMPASSE_RUN(IMPASSE_RUN_TID(run), state), __ATOMIC_RELEASE);
 }
 
-static inline void impasse_counter_add(uint64_t *counter, uint64_t n) /* one writer */
+/* For a counter with one writer at a time: no locked instruction. */
+static inline void impasse_counter_add(uint64_t *counter, uint64_t n)
 {
   __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELEASE);
 }
@@ -431,14 +432,10 @@ static inline struct impasse_mailbox impasse_mailbox_of_pool(struct impasse_pool
 /* One more mailbox of `owner` (priorities, control messages); readers show the sum. Close it before its owner. */
 static inline struct impasse_mailbox impasse_mailbox_open(struct impasse_actor owner)
 {
-  struct impasse_opening opening = {impasse_unnamed(),
-                                    impasse_unknown(),
-                                    impasse_unknown(),
-                                    owner.ref,
-                                    0,
-                                    IMPASSE_KIND_MAILBOX,
-                                    0};
+  struct impasse_ref none = impasse_unknown();
+  struct impasse_opening opening = {impasse_unnamed(), none, none, owner.ref, 0, 0, 0};
   struct impasse_mailbox mailbox = {impasse_unknown()};
+  opening.kind = IMPASSE_KIND_MAILBOX;
   if (IMPASSE_ON)
     mailbox.ref = impasse_open_abi(IMPASSE_ABI, &opening);
   return mailbox;

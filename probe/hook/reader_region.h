@@ -29,9 +29,9 @@ struct reader_region {
   bool copied;
   uint64_t address, inode;      /* of the target's mapping */
   struct impasse_header header; /* private; its constant part is checked and never read again */
-  uint32_t state;               /* enum impasse_region_state, as of the last begin */
-  uint32_t fresh
-      [IMPASSE_SHARDS]; /* slots of each shard that may be read, as of the last begin, bounded */
+  /* As of the last begin: enum impasse_region_state; slots of each shard that may be read, bounded. */
+  uint32_t state;
+  uint32_t fresh[IMPASSE_SHARDS];
 };
 
 /* The chain of a target, regions[0 .. count) with chain numbers 0 .. count - 1. */

@@ -55,8 +55,7 @@ struct reader_array {
 };
 
 struct reader_scan {
-  const struct reach_target
-      *target; /* NULL: there is nothing but the regions (fuzzer, dead process) */
+  const struct reach_target *target; /* NULL: there is nothing but the regions (fuzzer, dead) */
   struct reader_regions *regions;
   struct sweep *sweep;
   unsigned tries;     /* see reader_slot_read */

@@ -87,28 +87,34 @@ extern "C" {
 #define IMPASSE_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define IMPASSE_REGION_NAME "impasse" /* of the memfd: /memfd:impasse (deleted) in maps */
-#define IMPASSE_MAGIC UINT64_C(0x3045535341504d49) /* "IMPASSE0" in little-endian memory */
+/* Of the memfd: /memfd:impasse (deleted) in maps. */
+#define IMPASSE_REGION_NAME "impasse"
+/* "IMPASSE0" in little-endian memory. */
+#define IMPASSE_MAGIC UINT64_C(0x3045535341504d49)
 #define IMPASSE_LAYOUT 1u
 
 #define IMPASSE_HEADER_BYTES 4096u
 #define IMPASSE_LINE_BYTES 64u
-#define IMPASSE_SLOTS 65536u /* a region */
-#define IMPASSE_SHARDS 8u    /* a region */
+
+/* A region. */
+#define IMPASSE_SLOTS 65536u
+#define IMPASSE_SHARDS 8u
 #define IMPASSE_SHARD_SLOTS (IMPASSE_SLOTS / IMPASSE_SHARDS)
-#define IMPASSE_CHAIN_MOST 256u /* regions a process: slot numbers have 24 bits */
+/* Regions a process: slot numbers have 24 bits. */
+#define IMPASSE_CHAIN_MOST 256u
+/* Name classes, and the bytes of one and of a text name with the terminating NUL; what is longer is cut and counted. */
 #define IMPASSE_CLASSES 4096u
-#define IMPASSE_CLASS_TEXT_BYTES                                                                   \
-  56u                          /* with the terminating NUL; what is longer is cut and counted */
-#define IMPASSE_TEXT_BYTES 64u /* the same for a text name */
-#define IMPASSE_WAITS_MOST                                                                         \
-  4u /* open waits an actor; further ones are counted and make its state unknown */
-#define IMPASSE_HELD_MOST                                                                          \
-  8u /* held tables an actor; further ones count as unlisted holders of the table */
-#define IMPASSE_HOLDERS_INLINE 3u /* of a wait; a list where there are more */
-#define IMPASSE_LIST_REFS                                                                          \
-  40u /* references in one slot of kind list or service: lines WAIT0..HELD, 8 each */
-#define IMPASSE_LIST_CHAIN_MOST 64u /* slots a list may span */
+#define IMPASSE_CLASS_TEXT_BYTES 56u
+#define IMPASSE_TEXT_BYTES 64u
+/* Open waits an actor; further ones are counted and make its state unknown. */
+#define IMPASSE_WAITS_MOST 4u
+/* Held tables an actor; further ones count as unlisted holders of the table. */
+#define IMPASSE_HELD_MOST 8u
+/* Holders of a wait in its line; a list where there are more. */
+#define IMPASSE_HOLDERS_INLINE 3u
+/* References in one slot of kind list or service (lines WAIT0..HELD, 8 each), and the slots a list may span. */
+#define IMPASSE_LIST_REFS 40u
+#define IMPASSE_LIST_CHAIN_MOST 64u
 
 enum impasse_array {
   IMPASSE_ARRAY_SHARDS,
@@ -144,9 +150,9 @@ enum impasse_region_state {
 
 /* What the library could not record; monotonic. */
 enum impasse_loss {
-  IMPASSE_LOSS_ACTORS, /* openings of any kind without a slot: not to be seen at all */
-  IMPASSE_LOSS_WAITS,  /* waits begun with IMPASSE_WAITS_MOST open */
-  IMPASSE_LOSS_HOLDERS, /* holders beyond a wait's list: that wait counts as open; members beyond a service's */
+  IMPASSE_LOSS_ACTORS,  /* openings of any kind without a slot: not to be seen at all */
+  IMPASSE_LOSS_WAITS,   /* waits begun with IMPASSE_WAITS_MOST open */
+  IMPASSE_LOSS_HOLDERS, /* beyond the list of a wait, which counts as open; of a service */
   IMPASSE_LOSS_HELD,    /* tables acquired with IMPASSE_HELD_MOST held */
   IMPASSE_LOSS_NAMES,   /* names cut */
   IMPASSE_LOSS_CLASSES, /* name classes without room: their names are unknown */
@@ -217,11 +223,11 @@ IMPASSE_STATIC_ASSERT(sizeof(struct impasse_class_entry) == 64, "class is one li
 enum impasse_kind {
   IMPASSE_KIND_NONE,
   IMPASSE_KIND_ACTOR,
-  IMPASSE_KIND_QUEUE, /* a mailbox without an owner */
-  IMPASSE_KIND_POOL, /* cold.capacity = its worker threads; its box, where used, is its run queue */
-  IMPASSE_KIND_SERVICE, /* answered by its members: references in lines WAIT0..HELD, cold.next goes on */
+  IMPASSE_KIND_QUEUE,   /* a mailbox without an owner */
+  IMPASSE_KIND_POOL,    /* cold.capacity = its threads; its box, where used, is its run queue */
+  IMPASSE_KIND_SERVICE, /* answered by its members: lines WAIT0..HELD, cold.next goes on */
   IMPASSE_KIND_PROMISE, /* answered by cold.owner, 0 = not known yet */
-  IMPASSE_KIND_MAILBOX, /* one more mailbox of the actor cold.owner: add its counters to the owner's */
+  IMPASSE_KIND_MAILBOX, /* one more of the actor cold.owner: to be added to the owner's box */
   IMPASSE_KIND_TABLE,
   IMPASSE_KIND_LIST, /* more holders of a wait or members of a service; never shown */
   IMPASSE_KIND_COUNT
@@ -242,12 +248,12 @@ enum impasse_state {
 #define IMPASSE_RUN_TID(run) ((uint32_t)((run) >> 32)) /* in the owner's pid namespace */
 
 struct impasse_hot {
-  uint32_t generation; /* odd = open */
-  uint32_t sequence;   /* odd = its runner changes waits or holds */
-  uint64_t run;        /* IMPASSE_RUN */
-  uint64_t taken;      /* messages taken from its mailbox; monotonic */
-  uint64_t runs;       /* times a worker took it up (run_begin); monotonic */
-  uint64_t calls; /* waits begun; the last call number is calls << 2 | index of its wait line */
+  uint32_t generation;  /* odd = open */
+  uint32_t sequence;    /* odd = its runner changes waits or holds */
+  uint64_t run;         /* IMPASSE_RUN */
+  uint64_t taken;       /* messages taken from its mailbox; monotonic */
+  uint64_t runs;        /* times a worker took it up (run_begin); monotonic */
+  uint64_t calls;       /* waits begun; last call number = calls << 2 | index of its wait line */
   int64_t memory_bytes; /* as the program says; INT64_MIN = it does not */
   uint32_t number;      /* of the slot; constant */
   uint32_t function;    /* name class of what it does now, 0 = not told */
@@ -261,7 +267,7 @@ IMPASSE_STATIC_ASSERT(sizeof(struct impasse_hot) == 64, "hot is one line");
 
 enum impasse_name_kind { IMPASSE_NAME_NONE, IMPASSE_NAME_NUMBERED, IMPASSE_NAME_TEXT };
 enum impasse_name_flags {
-  IMPASSE_NAME_REGISTERED = 1 /* unique in the program, passes from actor to actor */
+  IMPASSE_NAME_REGISTERED = 1 << 0 /* unique in the program, passes from actor to actor */
 };
 
 struct impasse_cold {
@@ -322,7 +328,7 @@ enum impasse_wait_flags {
 /* One open wait. A holder that is a TABLE stands for the present holders of the table, a SERVICE for its
  * members, a PROMISE for its fulfiller, a MAILBOX for its owner; 0 is unknown: the wait counts as open. */
 struct impasse_wait_line {
-  uint64_t call; /* number, never used twice in a generation; low two bits: the line's own index */
+  uint64_t call;         /* number, unique in a generation; low two bits: the line's own index */
   uint64_t since_ns;     /* CLOCK_MONOTONIC of the target */
   uint64_t timeout_ns;   /* or IMPASSE_TIMEOUT_NONE, IMPASSE_TIMEOUT_UNKNOWN */
   uint32_t object;       /* name class, 0 = not told */
@@ -344,19 +350,20 @@ IMPASSE_STATIC_ASSERT(sizeof(struct impasse_wait_line) == 64, "wait is one line"
 #define IMPASSE_REF_NUMBER(ref) ((uint32_t)((ref) >> 32) & 0xffffffu)
 #define IMPASSE_REF_GENERATION(ref) ((uint32_t)(ref))
 
-#define IMPASSE_HELD_WRITE                                                                         \
-  (UINT64_C(1) << 56) /* tag of an entry of a held line: held for writing */
+/* Tag of an entry of a held line: held for writing. */
+#define IMPASSE_HELD_WRITE (UINT64_C(1) << 56)
 
 enum impasse_table_kind { IMPASSE_TABLE, IMPASSE_MUTEX, IMPASSE_RWLOCK, IMPASSE_TABLE_KIND_COUNT };
 
 /* A table stands in lines BOX and WAIT0. `waiting` and `holding` say in one word how many there are now and since when
  * there has been at least one: count in the low 20 bits, above it the clock in units of 4096 ns since the region of the
- * table was opened (header.opened_monotonic_ns). */
+ * table was opened (header.opened_monotonic_ns). The clock of `waiting` is CLOCK_MONOTONIC; that of `holding` is
+ * CLOCK_MONOTONIC_COARSE: the sum is right on average, a single hold is not. */
 struct impasse_table_line {
   uint32_t generation; /* as hot.generation */
   uint32_t unlisted;   /* holders that stand in no held line: more holders than can be named */
-  uint64_t waiting;    /* CLOCK_MONOTONIC */
-  uint64_t holding; /* CLOCK_MONOTONIC_COARSE: the sum is right on average, a single hold is not */
+  uint64_t waiting;
+  uint64_t holding;
   uint32_t read_waiters;
   uint32_t write_waiters;
   int64_t items; /* as the program says; INT64_MIN = it does not */
