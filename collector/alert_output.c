@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "collector/alert_detail.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #define SCHEMA "impasse.alert/1"
 enum { LINE_BYTES = 32768 };
@@ -17,7 +17,7 @@ struct alert_output {
   void *context;
   uint64_t seq;
   struct snapshot *before;
-  char line[LINE_BYTES]; /* what json.h writes; its last half is kept for the detail */
+  char line[LINE_BYTES]; /* what jsontext.h writes; its last half is kept for the detail */
 };
 
 struct alert_output *alert_output_new(FILE *out, alert_output_wants_fn *wants, void *context)
@@ -53,40 +53,41 @@ static int write_line(struct alert_output *o)
   return 0;
 }
 
-static void begin_line(struct alert_output *o, struct json *json, const char *type, int64_t wall_ms)
+static void begin_line(struct alert_output *o, struct jsontext *json, const char *type,
+                       int64_t wall_ms)
 {
-  json_init(json, o->line, sizeof(o->line) / 2);
-  json_object(json, NULL);
-  json_text(json, "schema", SCHEMA);
-  json_int(json, "seq", (int64_t)++o->seq);
-  json_text(json, "type", type);
-  json_int(json, "t_ms", wall_ms);
+  jsontext_init(json, o->line, sizeof(o->line) / 2);
+  jsontext_object(json, NULL);
+  jsontext_text(json, "schema", SCHEMA);
+  jsontext_int(json, "seq", (int64_t)++o->seq);
+  jsontext_text(json, "type", type);
+  jsontext_int(json, "t_ms", wall_ms);
 }
 
 int alert_output_event(struct alert_output *o, const char *type, int64_t wall_ms,
                        const char *summary)
 {
-  struct json json;
+  struct jsontext json;
 
   begin_line(o, &json, type, wall_ms);
   if (summary)
-    json_text(&json, "summary", summary);
-  json_end(&json);
+    jsontext_text(&json, "summary", summary);
+  jsontext_end(&json);
   return write_line(o);
 }
 
 /* --- one alert --- */
 
-static void put_column(struct json *json, const struct snapshot *snapshot, unsigned column,
+static void put_column(struct jsontext *json, const struct snapshot *snapshot, unsigned column,
                        uint32_t row)
 {
   struct value value = snapshot_value(snapshot, RELATION_ALERTS, column, row);
   const char *name = relation_info(RELATION_ALERTS)->columns[column].name;
 
   if (value.type == COLUMN_INT)
-    json_int(json, name, value.known ? value.integer : VALUE_UNKNOWN);
+    jsontext_int(json, name, value.known ? value.integer : VALUE_UNKNOWN);
   else
-    json_text(json, name, value.known ? value.text : NULL);
+    jsontext_text(json, name, value.known ? value.text : NULL);
 }
 
 /* The line ends in '}': the detail goes before it. */
@@ -108,12 +109,12 @@ static int write_alert(struct alert_output *o, const char *type, const struct sn
   static const unsigned columns[] = {ALERTS_RULE,  ALERTS_SEVERITY, ALERTS_CERTAINTY, ALERTS_STATE,
                                      ALERTS_HOST,  ALERTS_TARGET,   ALERTS_KEY,       ALERTS_SINCE,
                                      ALERTS_UNTIL, ALERTS_SUMMARY};
-  struct json json;
+  struct jsontext json;
 
   begin_line(o, &json, type, wall_ms);
   for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
     put_column(&json, snapshot, columns[i], row);
-  json_end(&json);
+  jsontext_end(&json);
   put_detail(o, snapshot_text(snapshot, RELATION_ALERTS, ALERTS_DETAIL, row));
   return write_line(o);
 }

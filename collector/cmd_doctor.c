@@ -24,7 +24,7 @@
 #include "collector/paths.h"
 #include "collector/snapshot_client.h"
 #include "collector/sources.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "probe/reach/reach.h"
 
 enum level { LEVEL_OK, LEVEL_LIMITED, LEVEL_NO };
@@ -362,19 +362,19 @@ static void print_table(const struct finding_of *list)
 static void print_json(const struct finding_of *list)
 {
   char text[16384];
-  struct json json;
+  struct jsontext json;
 
-  json_init(&json, text, sizeof(text));
-  json_array(&json, NULL);
+  jsontext_init(&json, text, sizeof(text));
+  jsontext_array(&json, NULL);
   for (size_t i = 0; i < CHECKS; i++) {
-    json_object(&json, NULL);
-    json_text(&json, "check", checks[i].name);
-    json_text(&json, "state", level_words[list[i].level]);
-    json_text(&json, "what", list[i].what);
-    json_text(&json, "remedy", list[i].remedy);
-    json_end(&json);
+    jsontext_object(&json, NULL);
+    jsontext_text(&json, "check", checks[i].name);
+    jsontext_text(&json, "state", level_words[list[i].level]);
+    jsontext_text(&json, "what", list[i].what);
+    jsontext_text(&json, "remedy", list[i].remedy);
+    jsontext_end(&json);
   }
-  json_end(&json);
+  jsontext_end(&json);
   (void)puts(text); /* errors of the output are main's */
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "model/detector.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "model/phrase.h"
 
 #define SECOND_NS 1000000000ull
@@ -73,20 +73,20 @@ static void tell(const struct snapshot *s, uint32_t row, const char *what, uint8
   const char *target = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row);
   struct phrase key = {0}, sentence = {0};
   char detail[1024];
-  struct json json;
+  struct jsontext json;
 
   phrase_add(&key, "blind/");
   phrase_name(&key, target);
   phrase_add(&key, "/%s", what);
   phrase_name(&sentence, target);
   phrase_add(&sentence, " %s", rest->text);
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "pid", target_int(s, TARGETS_PID, row));
-  json_int(&json, "interval_ms", target_int(s, TARGETS_INTERVAL_MS, row));
-  json_int(&json, "lost", target_int(s, TARGETS_LOST, row));
-  json_text(&json, "reason", snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row));
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "pid", target_int(s, TARGETS_PID, row));
+  jsontext_int(&json, "interval_ms", target_int(s, TARGETS_INTERVAL_MS, row));
+  jsontext_int(&json, "lost", target_int(s, TARGETS_LOST, row));
+  jsontext_text(&json, "reason", snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row));
+  jsontext_end(&json);
   finding_add(sink, &(struct finding){.key = key.text,
                                       .summary = sentence.text,
                                       .detail = detail,
@@ -208,7 +208,7 @@ static void tell_unreadable(const struct snapshot *s, const uint32_t *rows, uint
   struct snapshot_about about = snapshot_about(s);
   struct phrase key = {0}, sentence = {0};
   char detail[8192];
-  struct json json;
+  struct jsontext json;
 
   if (count == 0)
     return;
@@ -217,24 +217,24 @@ static void tell_unreadable(const struct snapshot *s, const uint32_t *rows, uint
   phrase_add(&key, "/unreadable");
   phrase_add(&sentence, "%u process%s cannot be read", count, count == 1 ? "" : "es");
   add_reason(&sentence, s, rows[0]);
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "count", count);
-  json_array(&json, "targets");
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "count", count);
+  jsontext_array(&json, "targets");
   for (uint32_t i = 0; i < listed && !json.full; i++) {
-    struct json_mark mark = json_mark(&json);
+    struct jsontext_mark mark = jsontext_mark(&json);
 
-    json_object(&json, NULL);
-    json_text(&json, "target", snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, rows[i]));
-    json_text(&json, "reason", snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, rows[i]));
-    json_end(&json);
+    jsontext_object(&json, NULL);
+    jsontext_text(&json, "target", snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, rows[i]));
+    jsontext_text(&json, "reason", snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, rows[i]));
+    jsontext_end(&json);
     if (json.full) {
-      json_rewind(&json, mark);
+      jsontext_rewind(&json, mark);
       break;
     }
   }
-  json_end(&json);
-  json_end(&json);
+  jsontext_end(&json);
+  jsontext_end(&json);
   finding_add(sink, &(struct finding){.key = key.text,
                                       .summary = sentence.text,
                                       .detail = detail,

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "model/detect_actor.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -38,7 +38,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   struct phrase key = {0}, sentence = {0};
   struct finding f = detect_actor_finding(s, row, "bottleneck", &key);
   char detail[512];
-  struct json json;
+  struct jsontext json;
 
   phrase_count(&sentence, behind);
   phrase_add(&sentence, " actors are blocked behind ");
@@ -51,14 +51,14 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
     phrase_rate(&sentence, out);
     phrase_add(&sentence, " are served");
   }
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "behind", behind);
-  json_int(&json, "depth", snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row));
-  json_real(&json, "in_per_s", in);
-  json_real(&json, "out_per_s", out);
-  json_real(&json, "work_per_s", actor_real(s, ACTORS_WORK_PER_S, row));
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "behind", behind);
+  jsontext_int(&json, "depth", snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row));
+  jsontext_real(&json, "in_per_s", in);
+  jsontext_real(&json, "out_per_s", out);
+  jsontext_real(&json, "work_per_s", actor_real(s, ACTORS_WORK_PER_S, row));
+  jsontext_end(&json);
   f.summary = sentence.text;
   f.detail = detail;
   f.for_ns = limits.for_ns;

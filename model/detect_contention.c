@@ -2,7 +2,7 @@
 #include <stdbool.h>
 
 #include "model/detect_actor.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -44,7 +44,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   double contended = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
   struct phrase key = {0}, sentence = {0};
   char detail[512];
-  struct json json;
+  struct jsontext json;
 
   phrase_add(&key, "contention/");
   phrase_name(&key, target);
@@ -59,16 +59,16 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
     phrase_rate(&sentence, contended);
     phrase_add(&sentence, " have to wait");
   }
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "wait_permille", permille);
-  json_int(&json, "held_permille", table_int(s, TABLES_HELD_PERMILLE, row));
-  json_real(&json, "contended_per_s", contended);
-  json_int(&json, "max_wait_us", table_int(s, TABLES_MAX_WAIT_US, row));
-  json_int(&json, "read_waiters", table_int(s, TABLES_READ_WAITERS, row));
-  json_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
-  json_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "wait_permille", permille);
+  jsontext_int(&json, "held_permille", table_int(s, TABLES_HELD_PERMILLE, row));
+  jsontext_real(&json, "contended_per_s", contended);
+  jsontext_int(&json, "max_wait_us", table_int(s, TABLES_MAX_WAIT_US, row));
+  jsontext_int(&json, "read_waiters", table_int(s, TABLES_READ_WAITERS, row));
+  jsontext_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
+  jsontext_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
+  jsontext_end(&json);
   finding_add(sink, &(struct finding){
                         .key = key.text,
                         .summary = sentence.text,

@@ -10,7 +10,7 @@
 
 #include "model/detect_core.h"
 #include "model/detect_names.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "model/phrase.h"
 
 /* All that can be tuned. */
@@ -206,23 +206,23 @@ static void core_sentence(const struct snapshot *s, const struct core *core, uns
 /* --- the detail --- */
 
 /* False where the list is full: then nothing of this edge is there. */
-static bool add_edge(struct json *json, const struct snapshot *s, const struct core *core,
+static bool add_edge(struct jsontext *json, const struct snapshot *s, const struct core *core,
                      uint32_t edge)
 {
   uint32_t row = core->edges[edge].row;
-  struct json_mark mark = json_mark(json);
+  struct jsontext_mark mark = jsontext_mark(json);
 
-  json_object(json, NULL);
-  json_text(json, "waiter", row_text(s, core, edge, WAITS_WAITER_NAME));
-  json_text(json, "holder", row_text(s, core, edge, WAITS_HOLDER_NAME));
-  json_text(json, "via", row_word(s, core, edge, WAITS_VIA));
-  json_text(json, "object", row_text(s, core, edge, WAITS_OBJECT));
-  json_int(json, "blocked_ms", snapshot_int(s, RELATION_WAITS, WAITS_BLOCKED_MS, row));
-  json_text(json, "timeout", row_word(s, core, edge, WAITS_TIMEOUT));
-  json_end(json);
+  jsontext_object(json, NULL);
+  jsontext_text(json, "waiter", row_text(s, core, edge, WAITS_WAITER_NAME));
+  jsontext_text(json, "holder", row_text(s, core, edge, WAITS_HOLDER_NAME));
+  jsontext_text(json, "via", row_word(s, core, edge, WAITS_VIA));
+  jsontext_text(json, "object", row_text(s, core, edge, WAITS_OBJECT));
+  jsontext_int(json, "blocked_ms", snapshot_int(s, RELATION_WAITS, WAITS_BLOCKED_MS, row));
+  jsontext_text(json, "timeout", row_word(s, core, edge, WAITS_TIMEOUT));
+  jsontext_end(json);
   if (!json->full)
     return true;
-  json_rewind(json, mark);
+  jsontext_rewind(json, mark);
   return false;
 }
 
@@ -236,11 +236,11 @@ static bool in_cycle(const struct core *core, uint32_t edge)
 
 /* The edges of the circle first, because the list is bounded; then others, unless the circle alone
  * fills it. */
-static void add_edges(struct json *json, const struct snapshot *s, const struct core *core)
+static void add_edges(struct jsontext *json, const struct snapshot *s, const struct core *core)
 {
   uint32_t count = 0;
 
-  json_array(json, "edges");
+  jsontext_array(json, "edges");
   for (uint32_t i = 0; i < core->cycle_length && count < DEADLOCK_LIST_MAX; i++, count++)
     if (!add_edge(json, s, core, core->cycle[i]))
       count = DEADLOCK_LIST_MAX;
@@ -251,28 +251,28 @@ static void add_edges(struct json *json, const struct snapshot *s, const struct 
       break;
     count++;
   }
-  json_end(json);
+  jsontext_end(json);
 }
 
 static void core_detail(const struct snapshot *s, const struct core *core, unsigned episodes,
                         char *out)
 {
-  struct json json;
+  struct jsontext json;
 
-  json_init(&json, out, DEADLOCK_DETAIL_BYTES);
-  json_object(&json, NULL);
-  json_text(&json, "kind", core->verdict == VERDICT_TIMED ? "timed" : "deadlock");
-  json_text(&json, "pool", starved_pool(s, core));
-  json_int(&json, "member_count", core->member_count);
-  json_int(&json, "edge_count", core->edge_count);
-  json_int(&json, "victims", core->victims);
-  json_int(&json, "episodes", episodes);
-  json_array(&json, "members");
+  jsontext_init(&json, out, DEADLOCK_DETAIL_BYTES);
+  jsontext_object(&json, NULL);
+  jsontext_text(&json, "kind", core->verdict == VERDICT_TIMED ? "timed" : "deadlock");
+  jsontext_text(&json, "pool", starved_pool(s, core));
+  jsontext_int(&json, "member_count", core->member_count);
+  jsontext_int(&json, "edge_count", core->edge_count);
+  jsontext_int(&json, "victims", core->victims);
+  jsontext_int(&json, "episodes", episodes);
+  jsontext_array(&json, "members");
   for (uint32_t i = 0; i < core->member_count && i < DEADLOCK_LIST_MAX; i++)
-    json_text(&json, NULL, core->members[i].name);
-  json_end(&json);
+    jsontext_text(&json, NULL, core->members[i].name);
+  jsontext_end(&json);
   add_edges(&json, s, core);
-  json_end(&json);
+  jsontext_end(&json);
 }
 
 /* --- episodes of timed circles --- */

@@ -6,7 +6,7 @@
 
 #include "model/detect_names.h"
 #include "model/detector.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
 #define NONE UINT32_MAX
@@ -256,34 +256,34 @@ static bool all_timed(const struct snapshot *s, const struct graph *graph, const
 static void circle_detail(const struct snapshot *s, const struct graph *graph,
                           const uint32_t *circle, uint32_t length, char *out, size_t room)
 {
-  struct json json;
+  struct jsontext json;
 
-  json_init(&json, out, room);
-  json_object(&json, NULL);
-  json_int(&json, "member_count", length);
-  json_array(&json, "members");
+  jsontext_init(&json, out, room);
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "member_count", length);
+  jsontext_array(&json, "members");
   for (uint32_t i = 0; i < length; i++)
-    json_text(
+    jsontext_text(
         &json, NULL,
         snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_WAITER, graph->edges[circle[i]].row));
-  json_end(&json);
-  json_array(&json, "edges");
+  jsontext_end(&json);
+  jsontext_array(&json, "edges");
   for (uint32_t i = 0; i < length && !json.full; i++) {
-    struct json_mark mark = json_mark(&json);
+    struct jsontext_mark mark = jsontext_mark(&json);
     uint32_t row = graph->edges[circle[i]].row;
 
-    json_object(&json, NULL);
-    json_text(&json, "waiter", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_WAITER, row));
-    json_text(&json, "holder", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_HOLDER, row));
-    json_text(&json, "via", snapshot_value(s, RELATION_CALL_GRAPH, CALL_GRAPH_VIA, row).text);
-    json_end(&json);
+    jsontext_object(&json, NULL);
+    jsontext_text(&json, "waiter", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_WAITER, row));
+    jsontext_text(&json, "holder", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_HOLDER, row));
+    jsontext_text(&json, "via", snapshot_value(s, RELATION_CALL_GRAPH, CALL_GRAPH_VIA, row).text);
+    jsontext_end(&json);
     if (json.full) {
-      json_rewind(&json, mark);
+      jsontext_rewind(&json, mark);
       break;
     }
   }
-  json_end(&json);
-  json_end(&json);
+  jsontext_end(&json);
+  jsontext_end(&json);
 }
 
 static void tell(const struct snapshot *s, const struct graph *graph, const uint32_t *circle,

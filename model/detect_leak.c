@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "model/detect_actor.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "model/trend.h"
 
 #define MIB (1024.0 * 1024)
@@ -233,7 +233,7 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
   struct phrase key = {0}, sentence = {0};
   struct finding f = {0};
   char detail[512];
-  struct json json;
+  struct jsontext json;
 
   if (kind->relation == RELATION_TARGETS) {
     f.target = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row);
@@ -248,13 +248,13 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
   }
   phrase_add(&key, "%s", kind->suffix);
   sentence_of(s, kind, row, trend, value, left, &sentence);
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, kind->word, value);
-  json_real(&json, "growth_per_s", trend->slope_per_s);
-  json_real(&json, "rising", trend->rising);
-  json_real(&json, "seconds_to_limit", left);
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, kind->word, value);
+  jsontext_real(&json, "growth_per_s", trend->slope_per_s);
+  jsontext_real(&json, "rising", trend->rising);
+  jsontext_real(&json, "seconds_to_limit", left);
+  jsontext_end(&json);
   f.key = key.text;
   f.summary = sentence.text;
   f.detail = detail;

@@ -6,7 +6,7 @@
 
 #include "model/detect_names.h"
 #include "model/detector.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "model/phrase.h"
 
 #define SECOND_NS 1000000000ull
@@ -91,7 +91,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   const char *name = snapshot_text(s, RELATION_NAMES, NAMES_NAME, row);
   struct phrase key = {0}, sentence = {0};
   char detail[256];
-  struct json json;
+  struct jsontext json;
 
   phrase_add(&key, "race/");
   phrase_name(&key, target);
@@ -100,10 +100,10 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   phrase_add(&sentence, "the name ");
   phrase_name(&sentence, name);
   phrase_add(&sentence, " changed hands at least %d times within a minute", CHANGES);
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "changes", snapshot_int(s, RELATION_NAMES, NAMES_CHANGES, row));
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "changes", snapshot_int(s, RELATION_NAMES, NAMES_CHANGES, row));
+  jsontext_end(&json);
   finding_add(
       sink, &(struct finding){.key = key.text,
                               .summary = sentence.text,

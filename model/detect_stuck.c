@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "model/detect_deadlock.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "model/phrase.h"
 
 struct stuck_wait {
@@ -92,7 +92,7 @@ static void tell(const struct snapshot *s, const struct stuck_wait *waits, uint3
   int64_t behind = 0;
   uint8_t certainty = CERTAINTY_PROVEN;
   struct phrase key = {0}, sentence = {0};
-  struct json json;
+  struct jsontext json;
 
   for (uint32_t i = 0; i < count; i++) {
     uint8_t c = certainty_of(s, waits[i].row);
@@ -115,17 +115,17 @@ static void tell(const struct snapshot *s, const struct stuck_wait *waits, uint3
     phrase_add(&sentence, "; %u more wait likewise", count - 1);
   if (behind > 0)
     phrase_add(&sentence, "; %lld blocked behind", (long long)behind);
-  json_init(&json, detail, DEADLOCK_DETAIL_BYTES);
-  json_object(&json, NULL);
-  json_text(&json, "kind", "stuck");
-  json_text(&json, "object", snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, row));
-  json_int(&json, "member_count", count);
-  json_int(&json, "victims", behind);
-  json_array(&json, "members");
+  jsontext_init(&json, detail, DEADLOCK_DETAIL_BYTES);
+  jsontext_object(&json, NULL);
+  jsontext_text(&json, "kind", "stuck");
+  jsontext_text(&json, "object", snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, row));
+  jsontext_int(&json, "member_count", count);
+  jsontext_int(&json, "victims", behind);
+  jsontext_array(&json, "members");
   for (uint32_t i = 0; i < count && i < DEADLOCK_LIST_MAX; i++)
-    json_text(&json, NULL, snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, waits[i].row));
-  json_end(&json);
-  json_end(&json);
+    jsontext_text(&json, NULL, snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, waits[i].row));
+  jsontext_end(&json);
+  jsontext_end(&json);
   finding_add(sink, &(struct finding){
                         .key = key.text,
                         .summary = sentence.text,

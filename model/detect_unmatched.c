@@ -1,6 +1,6 @@
 /* detect_unmatched.c - messages that no clause takes. */
 #include "model/detect_actor.h"
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -16,18 +16,18 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   struct phrase key = {0}, sentence = {0};
   struct finding f = detect_actor_finding(s, row, "unmatched", &key);
   char detail[512];
-  struct json json;
+  struct jsontext json;
 
   phrase_name(&sentence, snapshot_text(s, RELATION_ACTORS, ACTORS_NAME, row));
   phrase_add(&sentence, " waits in receive and takes none of its ");
   phrase_count(&sentence, depth);
   phrase_add(&sentence, depth == 1 ? " message" : " messages");
-  json_init(&json, detail, sizeof(detail));
-  json_object(&json, NULL);
-  json_int(&json, "depth", depth);
-  json_int(&json, "unmatched_ms", snapshot_int(s, RELATION_ACTORS, ACTORS_UNMATCHED_MS, row));
-  json_text(&json, "function", snapshot_text(s, RELATION_ACTORS, ACTORS_FUNCTION, row));
-  json_end(&json);
+  jsontext_init(&json, detail, sizeof(detail));
+  jsontext_object(&json, NULL);
+  jsontext_int(&json, "depth", depth);
+  jsontext_int(&json, "unmatched_ms", snapshot_int(s, RELATION_ACTORS, ACTORS_UNMATCHED_MS, row));
+  jsontext_text(&json, "function", snapshot_text(s, RELATION_ACTORS, ACTORS_FUNCTION, row));
+  jsontext_end(&json);
   f.summary = sentence.text;
   f.detail = detail;
   f.keep_ns = limits.keep_ns;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/json.h"
+#include "model/jsontext.h"
 #include "store/format_kinds.h"
 #include "store/harmless.h"
 
@@ -161,12 +161,12 @@ static int put_json_text(FILE *out, const char *text, size_t length)
 {
   size_t room = 6 * length + 8;
   char *quoted = malloc(room);
-  struct json json;
+  struct jsontext json;
 
   if (!quoted)
     return -ENOMEM;
-  json_init(&json, quoted, room);
-  json_text(&json, NULL, text);
+  jsontext_init(&json, quoted, room);
+  jsontext_text(&json, NULL, text);
   fputs(quoted, out);
   free(quoted);
   return 0;

@@ -3,7 +3,7 @@
  *
  *    name         unknown   texts
  *    table        -         aligned by display width; what a terminal obeys and broken UTF-8 as ?
- *    json         null      an array of objects; texts as model/json.h writes them
+ *    json         null      an array of objects; texts as model/jsontext.h writes them
  *    ndjson       null      one object a line, flushed with each row
  *    csv          empty     RFC 4180: CRLF, quotes doubled
  *    tsv          empty     \t \n \r \\ escaped, other control bytes as \xHH

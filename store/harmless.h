@@ -2,7 +2,7 @@
  * harmless.h - untrusted bytes as text that may be shown: valid UTF-8 without anything that a terminal obeys.
  *
  * A byte that is not valid UTF-8, a control character (C0, DEL, C1), a line separator and a bidirectional control
- * each become one '?'. Not here: escapes of a format (format.c, model/json.h).
+ * each become one '?'. Not here: escapes of a format (format.c, model/jsontext.h).
  */
 #ifndef IMPASSE_STORE_HARMLESS_H
 #define IMPASSE_STORE_HARMLESS_H

@@ -1,5 +1,5 @@
 /* json_test.c - well-formed whatever the bytes and however small the room. */
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +16,10 @@
 static void expect_text(const char *text, const char *wanted)
 {
   char out[256];
-  struct json json;
+  struct jsontext json;
 
-  json_init(&json, out, sizeof(out));
-  json_text(&json, NULL, text);
+  jsontext_init(&json, out, sizeof(out));
+  jsontext_text(&json, NULL, text);
   assert_string_equal(out, wanted);
 }
 
@@ -39,29 +39,29 @@ static void test_strings_are_escaped(void **state)
   expect_text("\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"");
 }
 
-static void write_sample(struct json *json)
+static void write_sample(struct jsontext *json)
 {
-  json_object(json, NULL);
-  json_int(json, "n", -5);
-  json_int(json, "none", VALUE_UNKNOWN);
-  json_real(json, "r", 0.25);
-  json_real(json, "nan", NAN);
-  json_array(json, "list");
-  json_bool(json, NULL, true);
-  json_text(json, NULL, "x");
-  json_object(json, NULL);
-  json_end(json);
-  json_end(json);
-  json_end(json);
+  jsontext_object(json, NULL);
+  jsontext_int(json, "n", -5);
+  jsontext_int(json, "none", VALUE_UNKNOWN);
+  jsontext_real(json, "r", 0.25);
+  jsontext_real(json, "nan", NAN);
+  jsontext_array(json, "list");
+  jsontext_bool(json, NULL, true);
+  jsontext_text(json, NULL, "x");
+  jsontext_object(json, NULL);
+  jsontext_end(json);
+  jsontext_end(json);
+  jsontext_end(json);
 }
 
 static void test_values_and_nesting(void **state)
 {
   char out[256];
-  struct json json;
+  struct jsontext json;
 
   (void)state;
-  json_init(&json, out, sizeof(out));
+  jsontext_init(&json, out, sizeof(out));
   write_sample(&json);
   assert_string_equal(out,
                       "{\"n\":-5,\"none\":null,\"r\":0.25,\"nan\":null,\"list\":[true,\"x\",{}]}");
@@ -85,17 +85,17 @@ static void assert_balanced(const char *text)
 static void test_well_formed_in_any_room(void **state)
 {
   char whole[256];
-  struct json json;
+  struct jsontext json;
 
   (void)state;
-  json_init(&json, whole, sizeof(whole));
+  jsontext_init(&json, whole, sizeof(whole));
   write_sample(&json);
   for (size_t room = 3; room < json.length + 20; room++) {
     char out[256];
-    struct json small;
+    struct jsontext small;
 
     memset(out, 'Z', sizeof(out));
-    json_init(&small, out, room);
+    jsontext_init(&small, out, room);
     write_sample(&small);
     assert_in_range(small.length, 2, room - 1);
     assert_int_equal(strlen(out), small.length);
@@ -108,20 +108,20 @@ static void test_well_formed_in_any_room(void **state)
 static void test_rewind_drops_half_an_element(void **state)
 {
   char out[32];
-  struct json json;
+  struct jsontext json;
 
   (void)state;
-  json_init(&json, out, sizeof(out));
-  json_array(&json, NULL);
-  json_text(&json, NULL, "one");
-  struct json_mark mark = json_mark(&json);
-  json_object(&json, NULL);
-  json_text(&json, "k", "far too long for what is left");
+  jsontext_init(&json, out, sizeof(out));
+  jsontext_array(&json, NULL);
+  jsontext_text(&json, NULL, "one");
+  struct jsontext_mark mark = jsontext_mark(&json);
+  jsontext_object(&json, NULL);
+  jsontext_text(&json, "k", "far too long for what is left");
   assert_true(json.full);
-  json_end(&json);
-  json_rewind(&json, mark);
-  json_int(&json, NULL, 2);
-  json_end(&json);
+  jsontext_end(&json);
+  jsontext_rewind(&json, mark);
+  jsontext_int(&json, NULL, 2);
+  jsontext_end(&json);
   assert_string_equal(out, "[\"one\",2]");
 }
 

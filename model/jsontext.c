@@ -1,6 +1,6 @@
-/* json.c - see json.h. Every write goes through put(), which alone decides whether something fits.
+/* json.c - see jsontext.h. Every write goes through put(), which alone decides whether something fits.
  */
-#include "model/json.h"
+#include "model/jsontext.h"
 
 #include <assert.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "model/utf8.h"
 
 /* Each open level needs one byte to close it, and the text its NUL. */
-static bool put(struct json *json, const char *bytes, size_t length)
+static bool put(struct jsontext *json, const char *bytes, size_t length)
 {
   if (json->full)
     return false;
@@ -25,10 +25,10 @@ static bool put(struct json *json, const char *bytes, size_t length)
   return true;
 }
 
-void json_init(struct json *json, char *out, size_t room)
+void jsontext_init(struct jsontext *json, char *out, size_t room)
 {
   assert(room >= 3);
-  *json = (struct json){.out = out, .room = room};
+  *json = (struct jsontext){.out = out, .room = room};
   out[0] = '\0';
 }
 
@@ -39,7 +39,7 @@ static bool code_is_hazard(uint32_t code)
          (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-static bool put_escaped(struct json *json, uint32_t code)
+static bool put_escaped(struct jsontext *json, uint32_t code)
 {
   static const char letters[] =
       "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, what follows the backslash */
@@ -52,7 +52,7 @@ static bool put_escaped(struct json *json, uint32_t code)
   return put(json, escape, 6);
 }
 
-static void put_string(struct json *json, const char *text)
+static void put_string(struct jsontext *json, const char *text)
 {
   size_t left = strlen(text);
 
@@ -79,7 +79,7 @@ static void put_string(struct json *json, const char *text)
   (void)put(json, "\"", 1);
 }
 
-static void put_key(struct json *json, const char *key)
+static void put_key(struct jsontext *json, const char *key)
 {
   if (json->comma[json->depth])
     (void)put(json, ",", 1);
@@ -90,32 +90,32 @@ static void put_key(struct json *json, const char *key)
 }
 
 /* Keeps what was written since `mark` if it fitted, else drops all of it and stays full. */
-static void settle(struct json *json, struct json_mark mark)
+static void settle(struct jsontext *json, struct jsontext_mark mark)
 {
   if (json->full) {
-    json_rewind(json, mark);
+    jsontext_rewind(json, mark);
     json->full = true;
   } else {
     json->comma[json->depth] = true;
   }
 }
 
-static void value(struct json *json, const char *key, const char *bytes)
+static void value(struct jsontext *json, const char *key, const char *bytes)
 {
-  struct json_mark mark = json_mark(json);
+  struct jsontext_mark mark = jsontext_mark(json);
 
   put_key(json, key);
   (void)put(json, bytes, strlen(bytes));
   settle(json, mark);
 }
 
-/* An object or array that does not fit is still counted as a level, so that json_end stays in
+/* An object or array that does not fit is still counted as a level, so that jsontext_end stays in
  * balance: its closer is NUL, and being full keeps everything inside it out. */
-static void level(struct json *json, const char *key, const char *opener, char closer)
+static void level(struct jsontext *json, const char *key, const char *opener, char closer)
 {
-  struct json_mark mark = json_mark(json);
+  struct jsontext_mark mark = jsontext_mark(json);
 
-  assert(json->depth < JSON_DEPTH_MAX);
+  assert(json->depth < JSONTEXT_DEPTH_MAX);
   put_key(json, key);
   if (json->room - json->length < json->depth + 3)
     json->full = true; /* the opener and its closer come together or not at all */
@@ -126,17 +126,17 @@ static void level(struct json *json, const char *key, const char *opener, char c
   json->closer[json->depth] = json->full ? '\0' : closer;
 }
 
-void json_object(struct json *json, const char *key)
+void jsontext_object(struct jsontext *json, const char *key)
 {
   level(json, key, "{", '}');
 }
 
-void json_array(struct json *json, const char *key)
+void jsontext_array(struct jsontext *json, const char *key)
 {
   level(json, key, "[", ']');
 }
 
-void json_end(struct json *json)
+void jsontext_end(struct jsontext *json)
 {
   assert(json->depth > 0);
   char closer = json->closer[json->depth--];
@@ -147,9 +147,9 @@ void json_end(struct json *json)
   json->out[json->length] = '\0';
 }
 
-void json_text(struct json *json, const char *key, const char *text)
+void jsontext_text(struct jsontext *json, const char *key, const char *text)
 {
-  struct json_mark mark = json_mark(json);
+  struct jsontext_mark mark = jsontext_mark(json);
 
   if (!text) {
     value(json, key, "null");
@@ -160,7 +160,7 @@ void json_text(struct json *json, const char *key, const char *text)
   settle(json, mark);
 }
 
-void json_int(struct json *json, const char *key, int64_t number)
+void jsontext_int(struct jsontext *json, const char *key, int64_t number)
 {
   char digits[24] = "null";
 
@@ -169,7 +169,7 @@ void json_int(struct json *json, const char *key, int64_t number)
   value(json, key, digits);
 }
 
-void json_real(struct json *json, const char *key, double number)
+void jsontext_real(struct jsontext *json, const char *key, double number)
 {
   char digits[32] = "null";
 
@@ -178,17 +178,17 @@ void json_real(struct json *json, const char *key, double number)
   value(json, key, digits);
 }
 
-void json_bool(struct json *json, const char *key, bool truth)
+void jsontext_bool(struct jsontext *json, const char *key, bool truth)
 {
   value(json, key, truth ? "true" : "false");
 }
 
-struct json_mark json_mark(const struct json *json)
+struct jsontext_mark jsontext_mark(const struct jsontext *json)
 {
-  return (struct json_mark){json->length, json->depth, json->comma[json->depth]};
+  return (struct jsontext_mark){json->length, json->depth, json->comma[json->depth]};
 }
 
-void json_rewind(struct json *json, struct json_mark mark)
+void jsontext_rewind(struct jsontext *json, struct jsontext_mark mark)
 {
   json->length = mark.length;
   json->depth = mark.depth;
