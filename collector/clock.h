@@ -37,6 +37,12 @@ static inline uint64_t clock_thread_ns(void)
   return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* Processor time of all threads of this process: /proc counts it in hundredths of a second only. */
+static inline uint64_t clock_process_ns(void)
+{
+  return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static inline struct tick_clock clock_now(void)
 {
   return (struct tick_clock){.mono_ns = clock_mono_ns(), .wall_ms = clock_wall_ms()};

@@ -132,6 +132,7 @@ static struct sweep *self_sweep(struct model_thread *m)
   sweep->target.sweep_cpu_ns = (int64_t)m->tick_cpu_ns;
   sweep->target.lost_count = (int64_t)m->lost;
   (void)process_fill(m->self, sweep); /* what it cannot read stays unknown */
+  sweep->target.cpu_ns = (int64_t)clock_process_ns();
   sweep->end_ns = clock_mono_ns();
   return sweep;
 }
