@@ -1,6 +1,6 @@
 /*
  * region.h - the shared memory through which a hooked program is seen: its layout, who may write what, and what a
- * reader must check. Shared by the library (impasse.h, impasse.c), its reader (source.c) and tests. C11 and C++17.
+ * reader must check. Shared by the library (impasse*), its reader (source.c, reader*) and tests. C11 and C++17.
  * Not here: the calls of the program (impasse.h), what the data means to the model (source.c).
  *
  * A region is one memfd called "impasse", sealed SHRINK|GROW|SEAL, mapped shared by its owner. When one is full the
