@@ -68,10 +68,12 @@ int64_t rules_alert_urgency(const struct snapshot *s, uint32_t row)
   static const uint8_t by_state[] = {[ALERT_PENDING] = 2, [ALERT_FIRING] = 3, [ALERT_RESOLVED] = 1};
   uint8_t state = snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row);
   uint8_t severity = snapshot_enum(s, RELATION_ALERTS, ALERTS_SEVERITY, row);
+  uint8_t certainty = snapshot_enum(s, RELATION_ALERTS, ALERTS_CERTAINTY, row);
   int64_t since = snapshot_int(s, RELATION_ALERTS, ALERTS_SINCE, row);
-  int64_t rank =
-      (state < sizeof by_state ? by_state[state] : 1) * 8 + (severity < 7 ? severity : 0);
+  int64_t rank = state < sizeof by_state ? by_state[state] : 1;
 
+  rank = rank * 8 + (severity < 7 ? severity : 0);
+  rank = rank * 4 + (certainty < 3 ? certainty : 0);
   /* seconds since 1970 fit into 40 bits; what is older stands first */
   since = since < 0 ? 0 : since & 0xffffffffff;
   return (rank << 40) + (0xffffffffff - since);

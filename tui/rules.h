@@ -26,8 +26,8 @@ struct rule {
 unsigned rules_of(const struct snapshot *snapshot, int64_t watched_ms,
                   struct rule ret_rules[RULES_MAX]);
 
-/* Higher is more urgent: firing before pending before resolved, then by severity, then the
- * oldest first. */
+/* Higher is more urgent: firing before pending before resolved, then by severity, then the surer
+ * one, then the oldest. */
 int64_t rules_alert_urgency(const struct snapshot *snapshot, uint32_t alert);
 
 #endif
