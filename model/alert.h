@@ -1,10 +1,11 @@
 /*
  * alert.h - the life of findings: pending -> firing -> resolved, one row of `alerts` each.
  *
- *              found                found for for_ns              not found for keep_ns
- *    (nothing) -----> pending ----------------------> firing ---------------------------> resolved
- * --(15 min)--> (gone) | not found: forgotten          ^   found again within keep_ns: the same
- * alert goes on
+ *              found           for for_ns          not found for keep_ns            15 min
+ *    (nothing) -----> pending ------------> firing ----------------------> resolved -------> (gone)
+ *        ^               |                  |    ^
+ *        `---------------'                  `----'
+ *           not found                       found again within keep_ns: the same alert goes on
  *
  * Severity and certainty follow the newest finding, but a firing alert never becomes less certain.
  * `since` is when it was found first, `until` when it was found last. Alerts of actors that are
@@ -42,7 +43,8 @@ int alerts_fill(const struct finding_sink *alerts, struct snapshot_builder *buil
                 const char *host);
 
 /* Earliest CLOCK_MONOTONIC time at which an alert would change state if what was found in this tick
- * goes on being found, and nothing else, UINT64_MAX where there is none: a tick at that time is not too late. */
+ * goes on being found, and nothing else, UINT64_MAX where there is none: a tick at that time is not
+ * too late. */
 uint64_t alerts_next_ns(const struct finding_sink *alerts);
 
 /* Findings that were dropped because ALERTS_MAX was reached or memory was out; monotonic. */

@@ -8,8 +8,7 @@
 struct judge {
   const struct waitgraph *graph;
   const struct certainty_span *spans;
-  struct certainty_span
-      *nodes; /* of each node judged so far: it and everything that it needs to be held up */
+  struct certainty_span *nodes; /* of each node judged: it and all that it needs to be held up */
   const uint32_t *group_first;
   uint8_t *certainty; /* ENUM_UNKNOWN: not judged */
 };

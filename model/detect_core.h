@@ -18,8 +18,7 @@
 /* One row of `waits` inside a core. */
 struct core_edge {
   int64_t core;
-  int64_t waiter_target,
-      waiter; /* joined: of a thread and its actor, both rows say the same here */
+  int64_t waiter_target, waiter; /* joined: of a thread and its actor both rows say the same */
   int64_t holder_target, holder;
   uint32_t row;
   uint32_t holder_member; /* index into members, CORE_OUTSIDE where the holder is not one of them */

@@ -31,8 +31,7 @@ struct finding {
   uint8_t certainty;      /* enum certainty */
   uint64_t for_ns;        /* it must be found for this long before it fires; 0 = at once */
   uint64_t keep_ns;       /* it goes on firing for this long after it was found last */
-  const int64_t *members; /* pairs target_key, actor: actors whose other alerts this one inhibits (a
-                             deadlock's core) */
+  const int64_t *members; /* pairs target_key, actor whose other alerts this one inhibits: a core */
   size_t member_count;    /* pairs */
 };
 

@@ -36,13 +36,14 @@ enum column_type {
 #define ENUM_UNKNOWN UINT8_MAX
 
 enum column_flags {
-  COLUMN_KEY =
-      1 << 0, /* part of the row's identity; rows are sorted by the key columns in their order */
-  COLUMN_IDENTITY =
-      1 << 1, /* does not change while the key lives (names, kinds): recorded once per key */
-  COLUMN_AGE =
-      1 << 2, /* milliseconds that grow with the clock alone: recorded as the instant since when */
-  COLUMN_HIDDEN = 1 << 3, /* not among the default columns of a table on the screen or of `show` */
+  /* part of the row's identity; rows are sorted by the key columns in their order */
+  COLUMN_KEY = 1 << 0,
+  /* does not change while the key lives (names, kinds): recorded once per key */
+  COLUMN_IDENTITY = 1 << 1,
+  /* milliseconds that grow with the clock alone: recorded as the instant since when */
+  COLUMN_AGE = 1 << 2,
+  /* not among the default columns of a table on the screen or of `show` */
+  COLUMN_HIDDEN = 1 << 3,
 };
 
 struct column {
@@ -61,8 +62,7 @@ struct relation_info {
   unsigned column_count;
 };
 
-/* Column numbers: ACTORS_DEPTH, WAITS_HOLDER, ... ; ACTORS_COLUMN_COUNT is the number of columns.
- */
+/* Column numbers: ACTORS_DEPTH, WAITS_HOLDER ...; ACTORS_COLUMN_COUNT is how many there are. */
 #define COLUMNS_BEGIN(rel)                                                                         \
   enum rel##_column                                                                                \
   {
@@ -88,8 +88,7 @@ enum actor_kind {
 enum actor_state {
   ACTOR_RUNNING,   /* on a processor or in a system call of its own */
   ACTOR_RUNNABLE,  /* could run, has no thread */
-  ACTOR_RECEIVE,   /* waits for the next message (a plain receive; nobody in particular holds it up)
-                    */
+  ACTOR_RECEIVE,   /* waits for the next message: nobody in particular holds it up */
   ACTOR_BLOCKED,   /* in a wait of the relation `waits` */
   ACTOR_SUSPENDED, /* stopped by its runtime or debugger */
   ACTOR_EXITING,

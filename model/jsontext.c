@@ -1,5 +1,5 @@
-/* json.c - see jsontext.h. Every write goes through put(), which alone decides whether something fits.
- */
+/* jsontext.c - see jsontext.h. Every write goes through put(), which alone decides whether something
+ * fits. */
 #include "model/jsontext.h"
 
 #include <assert.h>
@@ -41,8 +41,8 @@ static bool code_is_hazard(uint32_t code)
 
 static bool put_escaped(struct jsontext *json, uint32_t code)
 {
-  static const char letters[] =
-      "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, what follows the backslash */
+  /* pairs: the character, what follows the backslash */
+  static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
   char escape[8];
 
   for (size_t i = 0; i + 1 < sizeof(letters); i += 2)

@@ -1,6 +1,6 @@
 /*
- * jsontext.h - writes one JSON value into a buffer of fixed size; what does not fit is left out, never
- * cut in half.
+ * jsontext.h - writes one JSON value into a buffer of fixed size; what does not fit is left out,
+ * never cut in half.
  *
  * Strings are untrusted bytes. They come out as valid JSON that is harmless on a terminal too:
  *
@@ -15,7 +15,8 @@
  * jsontext_end. A value that does not fit is dropped whole with its key and marks the writer full;
  * jsontext_mark and jsontext_rewind let a list drop the half-written element it failed in.
  *
- * Not here: parsing (jansson, whose names begin with json_: these must not). Allocates nothing; one thread per writer.
+ * Not here: parsing (jansson, whose names begin with json_: these must not). Allocates nothing; one
+ * thread per writer.
  */
 #ifndef IMPASSE_MODEL_JSONTEXT_H
 #define IMPASSE_MODEL_JSONTEXT_H

@@ -21,14 +21,21 @@
 #define SNAPSHOT_LAYOUT 1
 #define COLUMNS_MAX 32
 
-/*     0 magic | 8 layout, dictionary version | 16 dictionary hash | 24 size | 32 clocks, tick | 56
- * text pool 72 host, boot id | 80 one relation_place each */
 struct relation_place {
   uint64_t offset; /* of the first column; 0 where there are no rows */
   uint32_t rows;   /* filled in */
   uint32_t room;   /* laid out: each column has so many */
 };
 
+/* Where things are in the block, in bytes:
+ *
+ *     0  magic               8  layout version       12  dictionary version
+ *    16  dictionary hash    24  size
+ *    32  mono_ns            40  wall_ms              48  tick
+ *    56  text offset        64  text bytes
+ *    72  host               76  boot id
+ *    80  a relation_place of 16 for each relation
+ */
 struct snapshot_header {
   uint64_t magic;
   uint32_t layout_version;
@@ -48,7 +55,8 @@ struct snapshot_header {
 static_assert(sizeof(struct snapshot_header) == 80 + 16 * RELATION_COUNT, "layout");
 static_assert(TARGETS_COLUMN_COUNT <= COLUMNS_MAX && ACTORS_COLUMN_COUNT <= COLUMNS_MAX &&
                   WAITS_COLUMN_COUNT <= COLUMNS_MAX && TABLES_COLUMN_COUNT <= COLUMNS_MAX &&
-                  CALL_GRAPH_COLUMN_COUNT <= COLUMNS_MAX && ALERTS_COLUMN_COUNT <= COLUMNS_MAX,
+                  CALL_GRAPH_COLUMN_COUNT <= COLUMNS_MAX && ALERTS_COLUMN_COUNT <= COLUMNS_MAX &&
+                  NAMES_COLUMN_COUNT <= COLUMNS_MAX && GAPS_COLUMN_COUNT <= COLUMNS_MAX,
               "columns of a handle");
 
 struct snapshot {

@@ -7,8 +7,9 @@
  *    | struct snapshot_header   |  magic, versions, size, clocks, host, boot id,
  *    |                          |  for each relation: rows, offset of its columns
  *    +--------------------------+
- *    | targets: column 0, 1 ... |  INT int64_t, REAL double, TEXT uint32_t (offset in the text
- * pool), ENUM uint8_t | actors:  column 0, 1 ... | | ...                      |
+ *    | targets: column 0, 1 ... |  INT int64_t, REAL double, ENUM uint8_t,
+ *    | actors:  column 0, 1 ... |  TEXT uint32_t (offset in the text pool)
+ *    | ...                      |
  *    +--------------------------+ text_offset
  *    | text pool                |  NUL-terminated strings; offset 0 is "unknown"
  *    +--------------------------+ size
@@ -40,11 +41,10 @@ struct tick_clock {
 
 /* What holds for the whole snapshot. */
 struct snapshot_about {
-  struct tick_clock
-      now;       /* when the tick was computed: the END of the interval that its rates speak of */
-  uint64_t tick; /* counts up by one */
-  const char *host;    /* lives as long as the snapshot */
-  const char *boot_id; /* /proc/sys/kernel/random/boot_id */
+  struct tick_clock now; /* of its making: the END of the interval that its rates speak of */
+  uint64_t tick;         /* counts up by one */
+  const char *host;      /* lives as long as the snapshot */
+  const char *boot_id;   /* /proc/sys/kernel/random/boot_id */
 };
 
 struct snapshot_about snapshot_about(const struct snapshot *snapshot);

@@ -43,11 +43,12 @@ enum source_tag {
 };
 
 enum sweep_kind {
-  SWEEP_FULL,  /* everything: what is not in it is gone */
-  SWEEP_ROUND, /* wait round: only the actors that were known to be blocked; replaces those actors'
-                  rows and waits */
-  SWEEP_FAILED /* nothing could be read: only `target` counts; the rows of the last sweep are
-                  carried forward */
+  /* everything: what is not in it is gone */
+  SWEEP_FULL,
+  /* wait round: only the actors that were known to be blocked; replaces those rows and waits */
+  SWEEP_ROUND,
+  /* nothing could be read: only `target` counts; the rows of the last sweep are carried forward */
+  SWEEP_FAILED
 };
 
 struct sweep_target {
@@ -57,8 +58,7 @@ struct sweep_target {
   uint32_t cgroup;  /* text */
   uint32_t reason;  /* text: why it is unreadable, how it ended */
   uint8_t state;    /* enum target_state */
-  bool unique_name; /* the name alone identifies it on this host (an Erlang node): no ":pid" is
-                       added */
+  bool unique_name; /* the name alone tells it on this host (an Erlang node): no ":pid" is added */
   bool crashed;     /* state gone, and not by an orderly exit: `blind` warns */
   int64_t uid;
   int64_t cpu_ns; /* processor time since it started */
@@ -73,11 +73,12 @@ struct sweep_target {
 };
 
 enum sweep_actor_flags {
-  SWEEP_ACTOR_REGISTERED =
-      1 << 0, /* the name is registered, unique in the target: it takes part in `names` */
-  SWEEP_ACTOR_NAMED =
-      1 << 1, /* the name means an instance (not a bare id): it takes part in `call_graph` */
-  SWEEP_ACTOR_POOL_SIZE = 1 << 2, /* kind pool: `capacity` is the number of its worker threads */
+  /* the name is registered, unique in the target: it takes part in `names` */
+  SWEEP_ACTOR_REGISTERED = 1 << 0,
+  /* the name means an instance (not a bare id): it takes part in `call_graph` */
+  SWEEP_ACTOR_NAMED = 1 << 1,
+  /* kind pool: `capacity` is the number of its worker threads */
+  SWEEP_ACTOR_POOL_SIZE = 1 << 2,
 };
 
 struct sweep_actor {
@@ -91,17 +92,15 @@ struct sweep_actor {
   int64_t capacity;      /* messages; for a pool: worker threads */
   int64_t memory_bytes;
   int64_t work_count; /* monotonic, in work_unit */
-  uint64_t head; /* identity of the first message, 0 unknown: unchanged = nothing was taken from the
-                    front */
-  uint32_t name; /* text */
-  uint32_t function; /* text */
-  uint32_t
-      tid; /* OS thread that runs it (kind thread: its own), collector's pid namespace; 0 none */
-  uint8_t kind;      /* enum actor_kind */
-  uint8_t state;     /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
-  uint8_t depth_is;  /* enum depth_is */
-  uint8_t work_unit; /* enum work_unit */
-  uint8_t flags;     /* enum sweep_actor_flags */
+  uint64_t head;      /* identity of the first message, 0 unknown: unchanged = none was taken */
+  uint32_t name;      /* text */
+  uint32_t function;  /* text */
+  uint32_t tid;       /* thread that runs it (kind thread: its own) in our pid namespace; 0 none */
+  uint8_t kind;       /* enum actor_kind */
+  uint8_t state;      /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
+  uint8_t depth_is;   /* enum depth_is */
+  uint8_t work_unit;  /* enum work_unit */
+  uint8_t flags;      /* enum sweep_actor_flags */
 };
 
 /* Equal identities in two reads mean one uninterrupted wait (Erlang: the reference; hook: slot,
@@ -113,11 +112,9 @@ struct wait_id {
 struct sweep_wait {
   struct wait_id id;
   uint64_t waiter;    /* key of an actor in this sweep */
-  uint64_t run_count; /* changes whenever the waiter has run; 0 where the id alone says that the
-                         wait is the same */
+  uint64_t run_count; /* changes when the waiter has run; 0 where the id alone tells waits apart */
   uint64_t since_ns;  /* CLOCK_MONOTONIC; 0 = unknown: first seen counts */
-  int64_t timeout_ns; /* length of the timeout, VALUE_UNKNOWN where there is none or its length is
-                         not known */
+  int64_t timeout_ns; /* its length, VALUE_UNKNOWN where there is none or it is not known */
   uint32_t holder_first; /* holders[holder_first .. +holder_count] */
   uint32_t holder_count; /* known holders that live; 0 with open = 0: nobody is left (stuck) */
   uint32_t object;       /* text */
@@ -126,8 +123,9 @@ struct sweep_wait {
   uint8_t timeout;       /* enum wait_timeout */
   bool open;             /* the list of holders is incomplete */
   bool exclusive; /* nobody but the listed holders can end it, short of a kill: may become proven */
-  uint8_t rank; /* nesting: only an actor's waits of its highest rank block it; of several of equal
-                   rank, any one that ends lets it run */
+  /* nesting: only an actor's waits of its highest rank block it; of several of equal rank, any one
+   * that ends lets it run */
+  uint8_t rank;
 };
 
 struct sweep_holder {
@@ -140,11 +138,10 @@ struct sweep_table {
   uint64_t owner; /* key of the actor that owns it or holds it for writing, or 0 */
   int64_t items;
   int64_t bytes;
-  int64_t read_waiters;  /* now */
-  int64_t write_waiters; /* now */
-  int64_t held_ns;       /* time held since opened, the present hold included; monotonic */
-  int64_t
-      wait_ns; /* time for which at least one actor waited, the present wait included; monotonic */
+  int64_t read_waiters;    /* now */
+  int64_t write_waiters;   /* now */
+  int64_t held_ns;         /* time held since opened, the present hold included; monotonic */
+  int64_t wait_ns;         /* time with at least one waiter, the present wait included; monotonic */
   int64_t contended_count; /* acquisitions that waited; monotonic */
   int64_t max_wait_ns;     /* since opened */
   uint32_t name;           /* text */

@@ -2,9 +2,11 @@
  * tick.h - tick_step(): sweeps in, snapshot out. The heart of the model.
  *
  *    sweeps of this tick --+
- *                          +--> merge by key, rates, call graph --> wait-for graph --> detectors
- * --> alerts struct tick_state ----+ | (last sweep of each target and source, struct snapshot
- * (immutable) rates' counters, windows, call graph, names, alerts)
+ *                          +--> merge by key, rates --> wait-for graph --> detectors --> alerts
+ *    struct tick_state ----+    call graph, names             |                            |
+ *    (the newest rows of each target and source,              `-------------+--------------'
+ *    counters that rates start from, call graph,                            v
+ *    names, gaps, alerts, what detectors keep)              struct snapshot (immutable)
  *
  * Everything remembered between ticks is in tick_state, and it is bounded (tick.c states by what).
  * No I/O, no clock, no globals: the same sweeps at the same times give the same snapshots.

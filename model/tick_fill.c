@@ -614,6 +614,7 @@ static void fill_wait_row(struct fill *f, const struct section *s, const struct 
 {
   const struct sweep_wait *wait = &s->feed->sweep->waits[w->index];
   const struct wait_memory *memory = &s->feed->waits[w->index];
+  const struct actor_memory *waiter = &s->feed->actors[w->waiter_row - s->feed->row_first];
   uint32_t holder_row = TICK_NO_ROW;
 
   INTS(f, WAITS, TARGET_KEY)[row] = (int64_t)s->target->key;
@@ -639,8 +640,7 @@ static void fill_wait_row(struct fill *f, const struct section *s, const struct 
   INTS(f, WAITS, TIMEOUT_MS)[row] = divided(wait->timeout_ns, 1000000);
   ENUMS(f, WAITS, NEEDS)[row] = wait->needs;
   INTS(f, WAITS, OPEN)[row] = wait->open;
-  INTS(f, WAITS, AGE_MS)
-  [row] = age_ms(f, s->feed->actors[w->waiter_row - s->feed->row_first].read_end_ns);
+  INTS(f, WAITS, AGE_MS)[row] = age_ms(f, waiter->read_end_ns);
   fill_wait_verdict(f, w, holder_row, row);
 }
 

@@ -10,8 +10,8 @@ enum { BEHIND_MAX = 256 };
 
 struct learn {
   const struct tick_graph *graph;
-  uint32_t *backward_first; /* waiters of node i: backward[backward_first[i] .. [i + 1]]; NULL until
-                               needed */
+  /* waiters of node i: backward[backward_first[i] .. [i + 1]]; NULL until needed */
+  uint32_t *backward_first;
   uint32_t *backward;
   uint32_t *seen; /* the last waiter for which a node was visited, + 1 */
 };
@@ -32,8 +32,7 @@ static int index_backward(struct learn *l)
     l->backward_first[g->holders[i] + 1]++;
   for (uint32_t i = 0; i <= n; i++)
     l->backward_first[i] = sum += l->backward_first[i];
-  for (uint32_t i = g->group_count;
-       i-- > 0;) /* from the back: firsts move down to where they belong */
+  for (uint32_t i = g->group_count; i-- > 0;) /* from the back: firsts move down to their places */
     for (uint32_t h = 0; h < g->groups[i].holder_count; h++)
       l->backward[--l->backward_first[g->holders[g->groups[i].holder_first + h] + 1]] =
           g->groups[i].node;
@@ -92,8 +91,7 @@ static void tell_episode(struct learn *l, struct callgraph *callgraph, uint32_t 
   size_t behind_count = find_behind(l, of->node, behind);
 
   memory->edge = (struct callgraph_place){0};
-  for (uint32_t h = of->holder_count;
-       h-- > 0;) { /* the first holder's edge is the one remembered */
+  for (uint32_t h = of->holder_count; h-- > 0;) { /* the first holder's edge is remembered */
     const struct tick_row *holder = &l->graph->rows[l->graph->graph.holders[of->holder_first + h]];
     struct callgraph_sight sight = {
         .waiter = actor_of(waiter),

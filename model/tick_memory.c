@@ -12,10 +12,8 @@
 
 #define TARGET_KEEP_NS (60ull * 1000000000)
 #define POOL_WAIT_ID 0x706f6f6c77616974ull /* wait_id.hi of waits made here */
-#define TEXT_MAX                                                                                   \
-  (64u                                                                                             \
-   << 20) /* wait rounds add words to a sweep's text only up to here; later ones are unknown   \
-               */
+/* Wait rounds add words to a sweep's text only up to here; later ones are unknown. */
+#define TEXT_MAX (64u << 20)
 
 /* --- targets and feeds --- */
 

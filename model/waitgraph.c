@@ -438,8 +438,7 @@ static void judge(struct waitgraph *g, struct work *w)
   g->order_count = s.ordered;
 }
 
-/* Numbers the cores by their smallest member and lists the members. A component of the first
- * residue and one of the second may bear the same number; they are told apart by `timed`. */
+/* Numbers the cores by their smallest member and lists the members. */
 static int number_cores(struct waitgraph *g, struct work *w)
 {
   uint32_t *number = w->stack; /* of the core, by label - 2 */

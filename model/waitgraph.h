@@ -6,8 +6,8 @@
  *
  *    free(node)  = no group  or  any group free
  *    free(group) = ANY:  open, or some holder free
- *                  ALL:  every listed holder free          (open or not: an unlisted holder does
- * not free the listed) stuck group = not open and without a holder: never free, and reported apart
+ *                  ALL:  every listed holder free   (open or not: who is not listed frees nobody)
+ *    stuck group = not open and without a holder: never free, and reported apart
  *
  * The reduction frees nodes until nothing changes (a fixpoint, linear in groups + holders: each
  * group counts the holders it still needs, as in the AND-OR deadlock models of Knapp, ACM Computing
@@ -56,15 +56,15 @@ struct waitgraph {
   /* out: arrays of node_count */
   uint8_t *verdict; /* enum wait_verdict */
   uint32_t *core;   /* core number of a member (deadlock or timed), else WAITGRAPH_NO_CORE */
-  uint32_t
-      *behind; /* other nodes that transitively wait for this one, or WAITGRAPH_BEHIND_UNKNOWN */
+  uint32_t *behind; /* other nodes that wait for it transitively, or WAITGRAPH_BEHIND_UNKNOWN */
   /* out: cores, in order of their smallest node; the numbers in core[] index them */
   uint32_t core_count;
   struct waitgraph_core {
     uint32_t member_first; /* members[member_first .. +member_count], ascending node numbers */
     uint32_t member_count;
-    uint32_t victim_count; /* nodes outside that wait for it transitively and cannot run either, or
-                              WAITGRAPH_BEHIND_UNKNOWN */
+    /* nodes outside that wait for it transitively and cannot run either, or
+     * WAITGRAPH_BEHIND_UNKNOWN */
+    uint32_t victim_count;
     bool timed;
   } * cores;
   uint32_t *members;

@@ -1,4 +1,5 @@
-/* encode.c - the rules of encode.h as code. Not here: where the integers are kept (series.c, replay.c). */
+/* encode.c - the rules of encode.h as code. Not here: where the integers are kept (series.c,
+ * replay.c). */
 #include "store/encode.h"
 
 #include <assert.h>
@@ -227,7 +228,8 @@ int64_t encode_carry(const struct encode_column *column, int64_t value,
   return value;
 }
 
-/* Ages are whole milliseconds of an instant that is not: the same instant moves by less than one. */
+/* Ages are whole milliseconds of an instant that is not: the same instant moves by less than
+ * one. */
 static bool same_instant(int64_t a_ms, const struct encode_now *a, int64_t b_ms,
                          const struct encode_now *b)
 {

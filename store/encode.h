@@ -1,5 +1,6 @@
 /*
- * encode.h - how a value of the dictionary is kept as an integer, when it counts as changed, and back again.
+ * encode.h - how a value of the dictionary is kept as an integer, when it counts as changed, and
+ * back again.
  *
  *    rule   which columns                kept as                          rounding in a replay
  *    INT    COLUMN_INT                   itself                           none
@@ -7,15 +8,18 @@
  *    ENUM   COLUMN_ENUM                  its number                       none
  *    TEXT   COLUMN_TEXT                  number in the table `text`       none
  *    AGE    COLUMN_AGE                   itself; ageing is no change      1 ms
- *    READ   age_ms                       age << 2 | how it moves          1 ms; 1 tick where it was read in between
+ *    READ   age_ms                       age << 2 | how it moves          1 ms; 1 tick where it was
+ *                                                                         read in between
  *    TREND  actors.depth_trend           itself; shifting is no change    none
  *
- * Unknown is NULL. A *soft* column (a counter or a text that would change in every tick) is only written along with
- * another column or with the next keyframe: all that is counted in call_graph, the summary and detail of
- * alerts, the count of gaps. In a replay they are up to SCHEMA_KEYFRAME_TICKS old.
+ * Unknown is NULL. A *soft* column (a counter or a text that would change in every tick) is only
+ * written along with another column or with the next keyframe: all that is counted in call_graph,
+ * the summary and detail of alerts, the count of gaps. In a replay they are up to
+ * SCHEMA_KEYFRAME_TICKS old.
  *
- * How an age_ms moves (struct encode_age): with its target (the row was read in the same sweep, so that only the
- * target's row need be written), by ageing (it was not read since), or fresh (it was read since the last tick).
+ * How an age_ms moves (struct encode_age): with its target (the row was read in the same sweep, so
+ * that only the target's row need be written), by ageing (it was not read since), or fresh (it was
+ * read since the last tick).
  *
  * Pure: no I/O, no allocation.
  */
@@ -67,8 +71,8 @@ struct encode_now {
   uint64_t tick; /* of the recording */
   uint64_t mono_ns;
   uint64_t last_mono_ns; /* of the tick before, 0 = none */
-  int64_t
-      target_age_ms; /* age_ms of the row's target, VALUE_UNKNOWN where it has none or is the row itself */
+  /* age_ms of the row's target, VALUE_UNKNOWN where it has none or is the row itself */
+  int64_t target_age_ms;
 };
 
 /* The cells of a column but a TEXT one (which needs the table `text`), and one of them encoded. */
@@ -80,8 +84,9 @@ int64_t encode_value(const struct encode_column *column, const void *cells, uint
 /* The inverse for REAL: the number that hundredths stand for. */
 double encode_real_back(int64_t value);
 
-/* What a value written at `then` is said to be now, if no newer row says otherwise. `depth` is the row's depth at
- * `then` (for TREND). The inverse of encode_value for then == now. READ comes back as age_ms. */
+/* What a value written at `then` is said to be now, if no newer row says otherwise. `depth` is the
+ * row's depth at `then` (for TREND). The inverse of encode_value for then == now. READ comes back
+ * as age_ms. */
 int64_t encode_carry(const struct encode_column *column, int64_t value,
                      const struct encode_now *then, const struct encode_now *now, int64_t depth);
 

@@ -9,8 +9,8 @@
  *    tsv          empty     \t \n \r \\ escaped, other control bytes as \xHH
  *    openmetrics  left out  one family a numeric column, labels from keys and names
  *
- * csv and tsv hold the bytes as they are, unless `out` is a terminal. Numbers have no units; `table` rounds them to six
- * digits, the others give all.
+ * csv and tsv hold the bytes as they are, unless `out` is a terminal. Numbers have no units;
+ * `table` rounds them to six digits, the others give all.
  *
  * A sink writes to any FILE: open_memstream() where a text in memory is wanted. Not here: where
  * rows come from (query.h).

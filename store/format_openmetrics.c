@@ -1,13 +1,15 @@
 /*
- * format_openmetrics.c - rows as OpenMetrics text (https://github.com/OpenObservability/OpenMetrics, version 1.0).
+ * format_openmetrics.c - rows as OpenMetrics text
+ * (https://github.com/OpenObservability/OpenMetrics, version 1.0).
  *
- * All samples of a family stand together, so the rows are kept until the end: labels as text, values in columns.
+ * All samples of a family stand together, so the rows are kept until the end: labels as text,
+ * values in columns.
  *
  *    of a relation    label: key columns, identity texts, the name      value: every other number
  *    of a free query  label: texts                                      value: numbers
  *
- * Two rows of the same labels would be one series twice: whoever asks for this format asks for the key columns too
- * (query_show.columns = "*"). Not here: the other formats (format.c).
+ * Two rows of the same labels would be one series twice: whoever asks for this format asks for the
+ * key columns too (query_show.columns = "*"). Not here: the other formats (format.c).
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
  * format_table.c - rows as aligned columns for people.
  *
- * Widths come from the names and the first ROWS_KEPT rows; rows behind them are printed as they come, so that a long
- * answer needs no memory. Not here: the other formats (format.c).
+ * Widths come from the names and the first ROWS_KEPT rows; rows behind them are printed as they
+ * come, so that a long answer needs no memory. Not here: the other formats (format.c).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* format_test.c - each format's text for the same rows: unknown values, numbers, and bytes that nobody should obey. */
+/* format_test.c - each format's text for the same rows: unknown values, numbers, and bytes that
+ * nobody should obey. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

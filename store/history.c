@@ -1,16 +1,16 @@
 /*
- * history.c - the relations of a recording as virtual tables: each asks the view of its name in every shard that can
- * have an answer, one after the other.
+ * history.c - the relations of a recording as virtual tables: each asks the view of its name in
+ * every shard that can have an answer, one after the other.
  *
  *    SELECT name, max(depth) FROM actors WHERE t >= 100 AND name LIKE 'w%' GROUP BY name
  *                                 |
  *      shard of Monday: ends before 100 -> not opened
- *      shard of Tuesday: SELECT name, depth, t FROM actors WHERE t >= ?1      (its own indexes work)
+ *      shard of Tuesday: SELECT name, depth, t FROM actors WHERE t >= ?1  (its own indexes work)
  *                                 |
  *      SQLite here: LIKE, GROUP BY, and all conditions once more
  *
- * A condition is handed on only where it means the same in the file: binary collation, and a value of the column's
- * class. Not here: what is in a shard (schema.h), snapshots (replay.c).
+ * A condition is handed on only where it means the same in the file: binary collation, and a value
+ * of the column's class. Not here: what is in a shard (schema.h), snapshots (replay.c).
  */
 #include <errno.h>
 #include <limits.h>
@@ -128,7 +128,8 @@ static int vtab_disconnect(sqlite3_vtab *vtab)
   return SQLITE_OK;
 }
 
-/* How much a condition narrows, for the order of joins; like the statistics in schema.c only a guess. */
+/* How much a condition narrows, for the order of joins; like the statistics in schema.c only a
+ * guess. */
 static double narrowing(enum relation relation, struct term term)
 {
   int time = time_of(relation, term.column);
@@ -225,8 +226,8 @@ static bool may_hand_on(enum relation relation, int column, sqlite3_value *value
   return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
 }
 
-/* What a condition on one of the times says of the shards that can fulfil it. A second more on either side does not
- * matter: it only decides which files are asked. */
+/* What a condition on one of the times says of the shards that can fulfil it. A second more on
+ * either side does not matter: it only decides which files are asked. */
 static void narrow_times(struct cursor *c, int time, int op, sqlite3_value *value)
 {
   bool above = op != SQLITE_INDEX_CONSTRAINT_LT && op != SQLITE_INDEX_CONSTRAINT_LE;
@@ -264,7 +265,8 @@ static int take_terms(struct cursor *c, const char *plan, int argc, sqlite3_valu
   return SQLITE_OK;
 }
 
-/* The question to one shard. Columns that it has not are unknown there, and so is no condition on them fulfilled. */
+/* The question to one shard. Columns that it has not are unknown there, and so is no condition on
+ * them fulfilled. */
 static char *question(const struct cursor *c, uint64_t have)
 {
   enum relation relation = table_of(c)->relation;

@@ -1,8 +1,9 @@
 /*
- * live.c - the relations of one snapshot as virtual tables (https://www.sqlite.org/vtab.html); see live.h.
+ * live.c - the relations of one snapshot as virtual tables (https://www.sqlite.org/vtab.html); see
+ * live.h.
  *
- * Rows are sorted by key, so equality on the first key column, or on the first two, is a range found by binary search.
- * Everything else SQLite checks itself. Not here: history (recording.c).
+ * Rows are sorted by key, so equality on the first key column, or on the first two, is a range
+ * found by binary search. Everything else SQLite checks itself. Not here: history (recording.c).
  */
 #include "store/live.h"
 
@@ -130,7 +131,8 @@ static int cursor_close(sqlite3_vtab_cursor *cursor)
   return SQLITE_OK;
 }
 
-/* Narrows [row, end), in which all earlier key columns are equal, to the rows whose `column` is `wanted`. */
+/* Narrows [row, end), in which all earlier key columns are equal, to the rows whose `column` is
+ * `wanted`. */
 static void narrow(struct cursor *c, enum relation relation, unsigned column, int64_t wanted)
 {
   const int64_t *keys = snapshot_ints(c->snapshot, relation, column);

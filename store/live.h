@@ -20,8 +20,8 @@ struct sqlite3;
 int live_new(struct live **ret_live);
 void live_free(struct live *live);
 
-/* From now on queries see this one; takes a reference of its own. NULL empties the relations. Not from within a
- * sink. */
+/* From now on queries see this one; takes a reference of its own. NULL empties the relations. Not
+ * from within a sink. */
 void live_show(struct live *live, const struct snapshot *snapshot);
 
 /* The handle for query.h; it lives as long as `live`. */

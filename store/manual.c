@@ -1,5 +1,5 @@
-/* manual.c - the dictionary as sections of impasse-sql(5), in mdoc(7). Not here: anything that the dictionary or
- * schema.c does not say. */
+/* manual.c - the dictionary as sections of impasse-sql(5), in mdoc(7). Not here: anything that the
+ * dictionary or schema.c does not say. */
 #include "store/manual.h"
 
 #include <errno.h>

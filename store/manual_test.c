@@ -1,4 +1,5 @@
-/* manual_test.c - the generated sections name every relation and column, and are valid enough for the page. */
+/* manual_test.c - the generated sections name every relation and column, and are valid enough for
+ * the page. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

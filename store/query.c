@@ -1,4 +1,5 @@
-/* query.c - one statement, its limits and its rows; see query.h. Not here: the SELECT of `show` (show.c). */
+/* query.c - one statement, its limits and its rows; see query.h. Not here: the SELECT of `show`
+ * (show.c). */
 #include "store/query.h"
 
 #include <errno.h>
@@ -35,7 +36,8 @@ static int authorize(void *unused, int action, const char *a, const char *b, con
   }
 }
 
-/* A virtual table is declared when it is first named, by a CREATE TABLE that the authorizer would refuse. */
+/* A virtual table is declared when it is first named, by a CREATE TABLE that the authorizer would
+ * refuse. */
 static int declare_all(struct sqlite3 *sql)
 {
   int result = SQLITE_OK;
@@ -94,8 +96,8 @@ static int is_over(const struct query_limits *limits)
   return 0;
 }
 
-/* The limits of the query that runs on this thread: a recording has connections of its own behind the one that is
- * asked, and those have to end with it. */
+/* The limits of the query that runs on this thread: a recording has connections of its own behind
+ * the one that is asked, and those have to end with it. */
 static _Thread_local const struct query_limits *running;
 
 int query_is_over(void *unused)

@@ -1,8 +1,8 @@
 /*
  * query.h - runs one SQL text on the live snapshot or on a recording and hands the rows to a sink.
  *
- *    struct sqlite3 * (live_sql, recording_sql) --> query_run --> row sink (format.h prints; panes
- * and tests collect)
+ *    struct sqlite3 *                               row sink
+ *    (live_sql, recording_sql) --> query_run -->    (format.h prints; panes and tests collect)
  *
  * Reading only: statements that write, ATTACH, DETACH, PRAGMA and load_extension are refused before
  * they run, lengths are limited, and a deadline or another thread can end a statement at any time.
@@ -66,16 +66,17 @@ int query_run(struct sqlite3 *sql, const char *text, const struct query_limits *
 
 struct query_show {
   enum relation relation;
-  const char *
-      columns; /* comma-separated names or expressions, "*" = all; NULL = those not COLUMN_HIDDEN */
+  /* comma-separated names or expressions, "*" = all; NULL = those not COLUMN_HIDDEN */
+  const char *columns;
   const char *where;          /* expression over the columns, NULL = none */
   const char *order;          /* order terms ("depth DESC, name"), NULL = none */
   int64_t limit;              /* < 0 = none */
   const char *const *targets; /* name, name without its pid, or pid: a row of any of them */
   size_t target_count;
   bool history; /* the handle is a recording: t and at come first where no columns are named */
-  int64_t since_ms, until_ms; /* Unix ms; QUERY_NO_TIME = open. Intervals count where they overlap,
-                                 states where they begin; without effect on the live snapshot */
+  /* Unix ms; QUERY_NO_TIME = open. Intervals count where they overlap, states where they begin;
+   * without effect on the live snapshot */
+  int64_t since_ms, until_ms;
 };
 
 /* Like query_run for the SELECT that `show` describes. Errors name the option and the column in it:
@@ -90,7 +91,8 @@ char *query_show_sql(const struct query_show *show);
 
 /* --- for live.c and recording.c --- */
 
-/* Refuses on this connection, whose relations are declared first, everything but questions. 0 or -ENOMEM. */
+/* Refuses on this connection, whose relations are declared first, everything but questions. 0 or
+ * -ENOMEM. */
 int query_protect(struct sqlite3 *sql);
 
 #endif

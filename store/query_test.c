@@ -1,4 +1,5 @@
-/* query_test.c - questions on the live snapshot: what is answered, what is refused, and where an error is said to be. */
+/* query_test.c - questions on the live snapshot: what is answered, what is refused, and where an
+ * error is said to be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
  * query_text.h - what query.c shares with the other files of this folder; nobody else includes it.
  *
- * An SQL text knows which options of the command line its parts came from, so that an error names the option and the
- * column in it.
+ * An SQL text knows which options of the command line its parts came from, so that an error names
+ * the option and the column in it.
  */
 #ifndef IMPASSE_STORE_QUERY_TEXT_H
 #define IMPASSE_STORE_QUERY_TEXT_H
@@ -27,7 +27,8 @@ int query_text_run(struct sqlite3 *sql, const struct query_text *text,
                    const struct query_limits *limits, struct query_sink *sink,
                    struct query_error *error);
 
-/* For sqlite3_progress_handler on further connections: whether the query that runs on this thread has to end. */
+/* For sqlite3_progress_handler on further connections: whether the query that runs on this thread
+ * has to end. */
 #define QUERY_STEPS_BETWEEN_LOOKS 2000 /* of SQLite's machine: about 0.1 ms */
 int query_is_over(void *unused);
 

@@ -1,4 +1,5 @@
-/* recording.c - finding, opening and stepping through the shards of a recording; see recording.h. */
+/* recording.c - finding, opening and stepping through the shards of a recording; see
+ * recording.h. */
 #include "store/recording.h"
 
 #include <errno.h>
@@ -77,7 +78,8 @@ static void recorded_free(struct recorded *shard)
   free(shard);
 }
 
-/* Which columns of a relation the file has: an older one has fewer, one of a later dictionary more. */
+/* Which columns of a relation the file has: an older one has fewer, one of a later dictionary
+ * more. */
 static int read_columns(struct recorded *shard, enum relation relation)
 {
   sqlite3_stmt *statement = NULL;
@@ -142,8 +144,7 @@ int recorded_open(struct recording *recording, struct recorded *shard,
       sqlite3_open_v2(shard->path, &shard->sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
   if (result == SQLITE_OK)
     result = sqlite3_busy_timeout(shard->sql, BUSY_MS);
-  if (result ==
-      SQLITE_OK) /* only the recorder may checkpoint: see the WAL-reset bug, SQLite 3.51.3 */
+  if (result == SQLITE_OK) /* only the recorder may checkpoint: WAL-reset bug, SQLite 3.51.3 */
     result = sqlite3_db_config(shard->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   if (result == SQLITE_OK)
     result = sqlite3_wal_autocheckpoint(shard->sql, 0);
@@ -277,7 +278,8 @@ static int find_shards(struct recording *recording, struct recording_error *erro
   return e;
 }
 
-/* Looks at the first bytes of all, so that a wrong file is told at once; old files are opened when asked for. */
+/* Looks at the first bytes of all, so that a wrong file is told at once; old files are opened when
+ * asked for. */
 static int check_shards(const struct recording *recording, struct recording_error *error)
 {
   int e = 0;

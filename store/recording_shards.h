@@ -1,6 +1,6 @@
 /*
- * recording_shards.h - the shards behind a recording, as recording.c, history.c and replay.c share them; nobody else
- * includes it.
+ * recording_shards.h - the shards behind a recording, as recording.c, history.c and replay.c share
+ * them; nobody else includes it.
  */
 #ifndef IMPASSE_STORE_RECORDING_SHARDS_H
 #define IMPASSE_STORE_RECORDING_SHARDS_H
@@ -38,12 +38,13 @@ struct recording {
   uint64_t asked;
 };
 
-/* Opens a shard that may be closed; a few others are closed for it. 0 or -errno with the error in words. A shard that is
- * not there any more is marked `vanished`. */
+/* Opens a shard that may be closed; a few others are closed for it. 0 or -errno with the error in
+ * words. A shard that is not there any more is marked `vanished`. */
 int recorded_open(struct recording *recording, struct recorded *shard,
                   struct recording_error *error);
 
-/* First and last instant, first > last where there is none; asked again for the newest shard only. */
+/* First and last instant, first > last where there is none; asked again for the newest shard
+ * only. */
 int recorded_range(struct recording *recording, struct recorded *shard, int64_t *ret_first_ms,
                    int64_t *ret_last_ms, struct recording_error *error);
 

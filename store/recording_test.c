@@ -1,4 +1,5 @@
-/* recording_test.c - what was recorded comes back: replay equals live, one recording over many shards. */
+/* recording_test.c - what was recorded comes back: replay equals live, one recording over many
+ * shards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -362,7 +363,8 @@ static void a_damaged_page_is_an_error_and_no_crash(void **state)
   world_remove_dir(dir);
 }
 
-/* A shard of an older dictionary lacks a column: it is unknown there, and everything else is read. */
+/* A shard of an older dictionary lacks a column: it is unknown there, and everything else is
+ * read. */
 static void an_older_shard_is_read(void **state)
 {
   char *dir = world_dir(), path[300];

@@ -3,11 +3,12 @@
  *
  *    tick T: the newest not later than the instant
  *    states     rows of (T - 60, T], newest first; the first of each _id that lives at T counts
- *    intervals  rows begun in (T - 60, T] or before, that had not ended at T: short ones by key, long ones and open ones
- *               by their indexes
+ *    intervals  rows begun in (T - 60, T] or before, that had not ended at T: short ones by key,
+ *               long ones and open ones by their indexes
  *
- * So the look back is bounded, however long the recording. Values are carried from their row's tick to T as encode.h
- * says. The file is foreign: values are bounded, enums checked, and rows sorted here.
+ * So the look back is bounded, however long the recording. Values are carried from their row's tick
+ * to T as encode.h says. The file is foreign: values are bounded, enums checked, and rows sorted
+ * here.
  */
 #include <assert.h>
 #include <errno.h>
@@ -293,7 +294,8 @@ static int row_new(struct replay *r, int64_t **ret_cells)
   return SQLITE_OK;
 }
 
-/* Reads the key and identity of a life. *ret_lives: it does at this tick (an interval's row says so by itself). */
+/* Reads the key and identity of a life. *ret_lives: it does at this tick (an interval's row says so
+ * by itself). */
 static int read_life(struct replay *r, int64_t id, int64_t *cells, bool *ret_lives)
 {
   int result;
@@ -591,8 +593,8 @@ int recording_snapshot(struct recording *recording, int64_t wall_ms, struct snap
 
 /* --- stepping --- */
 
-/* The instant of the tick that is `step` after (before) the newest one not later than wall_ms, within one shard.
- * *ret_left: how many steps were too many. */
+/* The instant of the tick that is `step` after (before) the newest one not later than wall_ms,
+ * within one shard. *ret_left: how many steps were too many. */
 static int step_in_shard(struct recorded *shard, int64_t wall_ms, int step, int64_t *ret_wall_ms,
                          int *ret_left)
 {

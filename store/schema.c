@@ -98,7 +98,8 @@ static const char *sql_type(enum relation relation, unsigned column)
                                      : schema_times[column - info->column_count].type;
 }
 
-/* Texts by which people ask are joined, so that a search can begin with them; the others are only looked up. */
+/* Texts by which people ask are joined, so that a search can begin with them; the others are only
+ * looked up. */
 static bool is_joined(enum relation relation, const struct encode_column *encoding)
 {
   const char *name = schema_column_name(relation, encoding->column);
@@ -156,7 +157,8 @@ static void write_tables(FILE *out, const struct encode_plan *plan)
             name, name, name, name, SCHEMA_KEYFRAME_TICKS);
 }
 
-/* What ANALYZE would find on a busy day: without it the planner thinks little of searching by time. */
+/* What ANALYZE would find on a busy day: without it the planner thinks little of searching by
+ * time. */
 static void write_statistics(FILE *out)
 {
   fprintf(out, "ANALYZE sqlite_schema;\n"

@@ -1,18 +1,22 @@
 /*
- * schema.h - what is in a shard: the tables (ours to change), the views (the promise), made from the dictionary.
+ * schema.h - what is in a shard: the tables (ours to change), the views (the promise), made from
+ * the dictionary.
  *
  *    tick        one row a snapshot: n (counts up), t_ms, t, mono_ns, number, host, boot
  *    text        every text once: id, s
- *    R_key       one row a life of a row of relation R: _id, _born, _died (first tick without it), key and identity
+ *    R_key       one row a life of a row of relation R: _id, _born, _died (first tick without it),
+ *                key and identity
  *    R_row       PRIMARY KEY (_tick, _id): what changes. Two kinds of relations:
- *      states    (targets, actors, tables) a row is written when a value changed, and every SCHEMA_KEYFRAME_TICKS
- *                anyway; it holds until the next row of the same _id or until _died
- *      intervals (waits, call_graph, names, alerts, gaps) a row holds from _tick to _last, NULL = still open
+ *      states    (targets, actors, tables) a row is written when a value changed, and every
+ *                SCHEMA_KEYFRAME_TICKS anyway; it holds until the next row of the same _id or
+ *                until _died
+ *      intervals (waits, call_graph, names, alerts, gaps) a row holds from _tick to _last,
+ *                NULL = still open
  *    meta        key, value: versions
  *    R           view: the columns of the dictionary, then t, t_ms, at and, for intervals, last_t
  *
- * Keys grow as rows arrive, so that inserting is appending. A time-bounded question uses the index of tick(t):
- * `WHERE t >= X AND t < Y` is a search, `WHERE at >= '...'` reads everything.
+ * Keys grow as rows arrive, so that inserting is appending. A time-bounded question uses the index
+ * of tick(t): `WHERE t >= X AND t < Y` is a search, `WHERE at >= '...'` reads everything.
  *
  * Not here: how a value becomes an integer (encode.h), files (shard.h).
  */
@@ -38,7 +42,8 @@ struct schema_time_column {
 };
 extern const struct schema_time_column schema_times[];
 
-/* Ready-made questions: views over the relations, the same on a shard, a recording and the live snapshot. */
+/* Ready-made questions: views over the relations, the same on a shard, a recording and the live
+ * snapshot. */
 struct schema_view {
   const char *name;
   const char *select;
@@ -50,7 +55,8 @@ extern const struct schema_view schema_views[]; /* ends with name NULL */
 bool schema_is_interval(enum relation relation);
 const char *schema_meaning(enum relation relation);
 
-/* Whether a column is stored once a life, in R_key: its key and identity, and what rarely changes and is asked by. */
+/* Whether a column is stored once a life, in R_key: its key and identity, and what rarely changes
+ * and is asked by. */
 bool schema_in_key(enum relation relation, unsigned column);
 
 /* Columns of a relation in SQL: those of the dictionary and the times. */
@@ -66,7 +72,8 @@ char *schema_create(void);                        /* everything in a new shard *
 char *schema_declaration(enum relation relation); /* CREATE TABLE x(...) for sqlite3_declare_vtab */
 char *schema_create_views(void);                  /* the ready-made views as TEMP views */
 
-/* Changes whenever a relation, a column, its type or its place does: shards of another one are read but not added to. */
+/* Changes whenever a relation, a column, its type or its place does: shards of another one are read
+ * but not added to. */
 uint64_t schema_fingerprint(void);
 
 #endif

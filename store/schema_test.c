@@ -1,4 +1,5 @@
-/* schema_test.c - the tables and views that are generated: valid SQL, every column, and plans that search by time. */
+/* schema_test.c - the tables and views that are generated: valid SQL, every column, and plans that
+ * search by time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,9 @@
 /*
  * series.c - merging a snapshot into what was written of one relation; see series.h.
  *
- * The hot loop is "a row that lives on": its cells are encoded and compared with what was written, straight from the
- * columns of the snapshot. Nothing is looked up and nothing is written for a row that did not change.
+ * The hot loop is "a row that lives on": its cells are encoded and compared with what was written,
+ * straight from the columns of the snapshot. Nothing is looked up and nothing is written for a row
+ * that did not change.
  */
 #include "store/series.h"
 
@@ -423,8 +424,8 @@ static int end_life(struct series *s, const struct put *put, uint32_t i)
   return result == SQLITE_OK ? give_life(s, s->slots[i]) : result;
 }
 
-/* Whether a text is another one than was written. It is compared with the last snapshot's, which is what was written
- * but for soft columns. */
+/* Whether a text is another one than was written. It is compared with the last snapshot's, which is
+ * what was written but for soft columns. */
 static int text_differs(struct series *s, const struct put *put, const struct life *life,
                         unsigned c, uint32_t i, uint32_t j, bool *ret_differs)
 {

@@ -1,5 +1,6 @@
 /*
- * shard.h - the files of a recording: their names, whose they are, how large, and what became of them.
+ * shard.h - the files of a recording: their names, whose they are, how large, and what became of
+ * them.
  *
  *    impasse-20260131-2.db        second shard of that day (UTC)
  *    ...-wal ...-shm              beside the one that is being written
@@ -57,13 +58,14 @@ int shard_remove(const char *path);
 /* Renames a damaged shard and what stands beside it to the first free .damaged-N. 0 or -errno. */
 int shard_set_aside(const char *path);
 
-/* Turns a closed shard in WAL mode into a plain file, which needs no writable directory to be read. -EAGAIN while a
- * reader is in it: then it stays as it is. */
+/* Turns a closed shard in WAL mode into a plain file, which needs no writable directory to be read.
+ * -EAGAIN while a reader is in it: then it stays as it is. */
 int shard_seal(const char *path);
 /* The same on an open connection without running statements. */
 int shard_seal_open(struct sqlite3 *sql);
 
-/* The instant of the last tick in a shard; *ret_ms stays as it is where there is none. 0 or -errno. */
+/* The instant of the last tick in a shard; *ret_ms stays as it is where there is none. 0 or
+ * -errno. */
 int shard_last_ms(const char *path, int64_t *ret_ms);
 
 /* An SQLite result of this connection as -errno. */

@@ -1,4 +1,5 @@
-/* show.c - the SELECT behind `show RELATION`, made of the options of the command line; see query.h. */
+/* show.c - the SELECT behind `show RELATION`, made of the options of the command line; see
+ * query.h. */
 #include <ctype.h>
 #include <errno.h>
 #include <sqlite3.h>
@@ -21,8 +22,8 @@ struct builder {
 /* Text of the user, on lines of its own so that a comment in it ends with it. */
 static void add_part(struct builder *b, const char *name, const char *text)
 {
-  fflush(
-      b->out); /* makes b->length current; a memory stream fails only without memory, seen at fclose */
+  /* makes b->length current; a memory stream fails only without memory, which fclose tells */
+  (void)fflush(b->out);
   fprintf(b->out, "\n");
   b->text.parts[b->text.part_count++] = (struct query_part){
       .name = name,
@@ -62,7 +63,8 @@ static bool is_number(const char *text)
   return length > 0 && length < 10 && strspn(text, "0123456789") == length;
 }
 
-/* A target by its name, its name without ":pid", or its pid, which is the low part of its key (model/sweep.h). */
+/* A target by its name, its name without ":pid", or its pid, which is the low part of its key
+ * (model/sweep.h). */
 static void add_targets(struct builder *b, const struct query_show *show)
 {
   const char * or = "";

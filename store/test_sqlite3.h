@@ -1,4 +1,5 @@
-/* test_sqlite3.h - runs the stock `sqlite3` program on a file, as a user would; for the tests of store/. */
+/* test_sqlite3.h - runs the stock `sqlite3` program on a file, as a user would; for the tests of
+ * store/. */
 #ifndef IMPASSE_STORE_TEST_SQLITE3_H
 #define IMPASSE_STORE_TEST_SQLITE3_H
 
@@ -17,8 +18,9 @@ static inline bool sqlite3_is_installed(void)
   return access("/usr/bin/sqlite3", X_OK) == 0;
 }
 
-/* What it prints on both streams goes to `output`. Returns its exit status, -1 where it did not exit by itself. With a
- * `uid` other than 0 it runs as that user, in the group of the file's owner. */
+/* What it prints on both streams goes to `output`. Returns its exit status, -1 where it did not
+ * exit by itself. With a `uid` other than 0 it runs as that user, in the group of the file's
+ * owner. */
 static inline int sqlite3_run(const char *path, const char *sql, uid_t uid, gid_t gid,
                               char output[SQLITE3_OUTPUT])
 {

@@ -1,6 +1,7 @@
 /*
- * test_world.h - a small world for the tests of store/: snapshots of every relation that change from tick to tick in
- * every way the store has to keep apart, made from a seed, so that the same tick is the same snapshot twice.
+ * test_world.h - a small world for the tests of store/: snapshots of every relation that change
+ * from tick to tick in every way the store has to keep apart, made from a seed, so that the same
+ * tick is the same snapshot twice.
  *
  * Not here: expectations.
  */

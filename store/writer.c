@@ -1,10 +1,15 @@
 /*
- * writer.c - opening, rotating, sealing and forgetting shards, and one transaction a snapshot; see writer.h.
+ * writer.c - opening, rotating, sealing and forgetting shards, and one transaction a snapshot; see
+ * writer.h.
  *
- *    no shard --(first put, new day, full, damaged)--> open --(put)--> open --(new day, full, close)--> sealed
- *                                                       | put failed: rolled back, all series restart with the next
+ *              first put                 new day, full, close
+ *    no shard ------------------> open ------------------------> sealed
+ *       ^                         | ^ |
+ *       |     damaged: set aside  | | | put; a failed one is rolled back, and
+ *       `-------------------------' `-' all series restart with the next
  *
- * Not here: what of a snapshot is written (series.c), the tables (schema.c), names of files (shard.c).
+ * Not here: what of a snapshot is written (series.c), the tables (schema.c), names of files
+ * (shard.c).
  */
 #include "store/writer.h"
 
@@ -162,7 +167,8 @@ static int run(sqlite3_stmt *statement)
   return result == SQLITE_DONE || result == SQLITE_ROW ? SQLITE_OK : result;
 }
 
-/* Whether we may add to this shard: it was made for exactly this dictionary. (SQLITE_ERROR: it has no such table.) */
+/* Whether we may add to this shard: it was made for exactly this dictionary. (SQLITE_ERROR: it has
+ * no such table.) */
 static int is_same_schema(struct writer *w, bool *ret_same)
 {
   sqlite3_stmt *statement = NULL;
@@ -215,7 +221,8 @@ static int sql_open(struct writer *w)
   return result;
 }
 
-/* Opens the file at w->path and gets ready to write. *ret_fits false: another schema, it was let go again. */
+/* Opens the file at w->path and gets ready to write. *ret_fits false: another schema, it was let go
+ * again. */
 static int shard_open(struct writer *w, bool *ret_fits)
 {
   int result = sql_open(w);

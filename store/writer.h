@@ -20,8 +20,8 @@ struct writer;
 
 struct writer_options {
   unsigned keep_days; /* 0 = no limit; shards of older days are deleted */
-  int64_t
-      keep_bytes; /* 0 = no limit; with all shards and their -wal, the oldest are deleted first */
+  /* 0 = no limit; with all shards and their -wal, the oldest are deleted first */
+  int64_t keep_bytes;
 };
 
 struct writer_stats {

@@ -1,5 +1,5 @@
-/* writer_test.c - the recorder's pen on real files: what a stock sqlite3 sees, what a kill, a second writer, a full disk
- * and strange files do to it. */
+/* writer_test.c - the recorder's pen on real files: what a stock sqlite3 sees, what a kill, a
+ * second writer, a full disk and strange files do to it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
