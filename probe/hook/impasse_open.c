@@ -21,6 +21,12 @@ static bool kind_is_actor(uint32_t kind)
   return kind == IMPASSE_KIND_ACTOR || kind == IMPASSE_KIND_QUEUE;
 }
 
+static struct impasse_shard *shard_of(const struct impasse_process *process, uint32_t number)
+{
+  return impasse_shard_at(impasse_region_of(process, number),
+                          number % IMPASSE_SLOTS / IMPASSE_SHARD_SLOTS);
+}
+
 static void cold_fill(struct impasse_process *process, struct impasse_hot *hot,
                       const struct impasse_opening *opening, uint64_t now_ns)
 {
@@ -79,12 +85,8 @@ struct impasse_ref impasse_open_slot(struct impasse_process *process,
   line_store(hot, &fill, 1);
   __atomic_store_n(&hot->sequence, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&hot->generation, generation, __ATOMIC_RELEASE);
-  if (kind_is_actor(opening->kind)) {
-    uint32_t shard = fill.number % IMPASSE_SLOTS / IMPASSE_SHARD_SLOTS;
-    __atomic_fetch_add(
-        &impasse_shard_at(impasse_region_of(process, fill.number), shard)->born_count, 1,
-        __ATOMIC_RELAXED);
-  }
+  if (!kind_is_actor(opening->kind))
+    __atomic_fetch_add(&shard_of(process, fill.number)->others_born, 1, __ATOMIC_RELEASE);
   impasse_heartbeat(process, now_ns);
   IMPASSE_PROBE(open, fill.number, opening->kind);
   struct impasse_ref ref = {hot, generation, (process->gate.epoch + 1) << 24 | fill.number};
@@ -126,16 +128,14 @@ void impasse_close_ref(struct impasse_ref ref)
       !__atomic_compare_exchange_n(&hot->generation, &generation, generation + 1, false,
                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
     return; /* was closed already */
-  uint32_t number = ref.stamp & 0xffffffu, index = number % IMPASSE_SLOTS;
-  struct impasse_header *header = impasse_region_of(process, number);
+  uint32_t number = ref.stamp & 0xffffffu;
   struct impasse_box *box = impasse_line(hot, IMPASSE_ARRAY_BOX); /* or table: begins likewise */
   __atomic_store_n(&box->generation, generation + 1, __ATOMIC_RELEASE);
   lists_close(process, hot, kind);
-  if (kind_is_actor(kind))
-    __atomic_fetch_add(&impasse_shard_at(header, index / IMPASSE_SHARD_SLOTS)->died_count, 1,
-                       __ATOMIC_RELAXED);
   uint64_t now_ns = impasse_clock_ns(CLOCK_MONOTONIC_COARSE);
-  impasse_slot_put(header, index, now_ns);
+  impasse_slot_put(impasse_region_of(process, number), number % IMPASSE_SLOTS, now_ns);
+  if (!kind_is_actor(kind))
+    __atomic_fetch_add(&shard_of(process, number)->others_died, 1, __ATOMIC_RELEASE);
   impasse_heartbeat(process, now_ns);
   IMPASSE_PROBE(close, number, kind);
 }

@@ -165,12 +165,21 @@ static uint64_t losses(enum impasse_loss loss)
   return region(0)->losses[loss];
 }
 
-static uint64_t shards_sum(size_t offset)
+/* What the counters of all shards add up to. */
+struct lives {
+  uint64_t born, died; /* actors */
+  uint64_t taken_again;
+};
+
+static struct lives lives_now(void)
 {
-  uint64_t sum = 0;
-  for (unsigned i = 0; i < IMPASSE_SHARDS; i++) {
-    const char *shards = (char *)region(0) + region(0)->arrays[IMPASSE_ARRAY_SHARDS].offset;
-    sum += *(const uint64_t *)(const void *)(shards + i * sizeof(struct impasse_shard) + offset);
+  struct lives sum = {0};
+  const struct impasse_shard *shard =
+      (void *)((char *)region(0) + region(0)->arrays[IMPASSE_ARRAY_SHARDS].offset);
+  for (unsigned i = 0; i < IMPASSE_SHARDS; i++, shard++) {
+    sum.born += shard->fresh_count + shard->head_count - shard->others_born;
+    sum.died += shard->tail_count - shard->others_died;
+    sum.taken_again += shard->head_count;
   }
   return sum;
 }
@@ -301,12 +310,31 @@ TEST(an_opened_actor_is_published_with_its_names)
   CHECK_EQUAL(cold_of(parent.ref)->name_flags, IMPASSE_NAME_REGISTERED);
   CHECK(strcmp(impasse_line(hot_of(parent.ref), IMPASSE_ARRAY_TEXT), "parent") == 0);
   CHECK_EQUAL(IMPASSE_RUN_STATE(hot_of(parent.ref)->run), IMPASSE_RUNNING);
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, born_count)), 2);
+  CHECK_EQUAL(lives_now().born, 2);
   CHECK(region(0)->heartbeat_ns > 0);
   impasse_actor_close(child);
   impasse_actor_close(child);
   CHECK_EQUAL(hot_of(child.ref)->generation, child.ref.generation + 1);
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, died_count)), 1);
+  CHECK_EQUAL(lives_now().died, 1);
+}
+
+TEST(only_actors_and_queues_are_born_and_die)
+{
+  struct impasse_actor actor = actor_named("actor");
+  struct impasse_ref holders[5] = {actor.ref, actor.ref, actor.ref, actor.ref, actor.ref};
+  struct impasse_wait_request many = {holders, 5, IMPASSE_VIA_OTHER, 0, 0, 0};
+  impasse_wait_end(impasse_wait_begin(actor, &many)); /* takes a list */
+  impasse_mailbox_close(impasse_mailbox_open(actor));
+  impasse_pool_close(impasse_pool_open(impasse_text("pool"), 1));
+  impasse_table_close(impasse_table_open(impasse_text("table"), IMPASSE_TABLE));
+  impasse_service_close(impasse_service_open(impasse_text("service")));
+  impasse_promise_close(impasse_promise_open(impasse_text("promise")));
+  CHECK_EQUAL(lives_now().born, 1);
+  CHECK_EQUAL(lives_now().died, 0);
+  impasse_mailbox_close(impasse_queue_open(impasse_text("queue")));
+  impasse_actor_close(actor);
+  CHECK_EQUAL(lives_now().born, 2);
+  CHECK_EQUAL(lives_now().died, 2);
 }
 
 TEST(names_that_are_too_long_are_cut_and_counted)
@@ -487,7 +515,7 @@ TEST(zero_handles_do_nothing_before_and_after_the_start)
   CHECK_EQUAL(impasse_status(), -EAGAIN);
   CHECK_EQUAL(impasse_start(NULL), 0);
   use_everything(actor, table);
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, head_count)), 0);
+  CHECK_EQUAL(lives_now().taken_again, 0);
   for (int i = 0; i < IMPASSE_LOSS_COUNT; i++)
     CHECK_EQUAL(losses((enum impasse_loss)i), 0);
 }
@@ -851,7 +879,7 @@ static void child_of_fork(void)
   use_everything(inherited_actor, inherited_table);
   CHECK_EQUAL(mapped_regions(getpid(), NULL, 0), 1);
   CHECK_EQUAL(region(0)->pid, getpid());
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, born_count)), 1);
+  CHECK_EQUAL(lives_now().born, 1);
   CHECK(strcmp(class_of(inherited_class)->text, "inherited") == 0);
   CHECK_EQUAL(impasse_class("inherited"), inherited_class);
   impasse_put(impasse_mailbox_of(own), 1);
@@ -1208,8 +1236,8 @@ TEST(many_threads_share_the_region)
   CHECK_EQUAL(pthread_join(reader, NULL), 0);
   CHECK_EQUAL(box_of(shared_actor.ref)->put, 2 * THREADS * LIVES);
   CHECK_EQUAL(hot_of(shared_actor.ref)->taken, THREADS * LIVES);
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, born_count)), THREADS * (LIVES + KEPT) + 1);
-  CHECK_EQUAL(shards_sum(offsetof(struct impasse_shard, died_count)), THREADS * LIVES);
+  CHECK_EQUAL(lives_now().born, THREADS * (LIVES + KEPT) + 1);
+  CHECK_EQUAL(lives_now().died, THREADS * LIVES);
   CHECK_EQUAL(table_of(shared_table.ref)->waiting | table_of(shared_table.ref)->holding, 0);
   CHECK_EQUAL(sums_of(shared_table.ref)->contended, THREADS * LIVES);
   static bool seen[IMPASSE_SLOTS];
@@ -1248,6 +1276,7 @@ int main(void)
       cmocka_unit_test(stop_marks_an_orderly_end_and_makes_handles_inert),
       cmocka_unit_test(calls_leave_errno_alone),
       cmocka_unit_test(an_opened_actor_is_published_with_its_names),
+      cmocka_unit_test(only_actors_and_queues_are_born_and_die),
       cmocka_unit_test(names_that_are_too_long_are_cut_and_counted),
       cmocka_unit_test(name_classes_beyond_the_table_are_unknown_and_counted),
       cmocka_unit_test(a_worker_publishes_its_thread_while_it_runs_an_actor),

@@ -36,6 +36,7 @@ struct reader {
   uint64_t losses[IMPASSE_LOSS_COUNT]; /* as of the last sweep */
   int64_t lost_count;                  /* of all sweeps */
   uint64_t torn_count;                 /* slots of the last sweep that were half written */
+  uint64_t born_count, died_count;     /* actors, the highest that any sweep saw */
 };
 
 /* Everything in the regions, as a FULL sweep. `dead`: the target has gone, so nothing will complete what is half

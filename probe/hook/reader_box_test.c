@@ -101,6 +101,7 @@ static void mailboxes_are_counted_and_those_of_one_owner_added_up(void **state)
   struct test_target target = test_target_start(open_counted, NULL);
   test_target_open(&target);
   const struct sweep *sweep = test_target_sweep(&target);
+  assert_int_equal(sweep->target.born_count, 5); /* not the pools and further mailboxes */
   const struct sweep_actor *plain = test_actor(sweep, "plain");
   assert_int_equal(plain->depth, 5);
   assert_int_equal(plain->depth_is, DEPTH_EXACT);

@@ -409,28 +409,49 @@ static void report_gaps(struct reader *reader, const struct reader_scan *scan, b
   reader->torn_count = scan->torn_count;
 }
 
-static void fill_target(const struct reader *reader, struct sweep *sweep)
+/* How many of `all` are actors; a lie may say that there are less than of other kinds. */
+static uint64_t without(uint64_t all, uint64_t others)
+{
+  return all > others ? all - others : 0;
+}
+
+/* Actors that were ever opened and closed. Each shard may count what is in the making as an actor for a moment, so the
+ * sums may be a little high, and the next ones less: then what was told once stands. */
+static void count_lives(struct reader *reader)
+{
+  uint64_t born = 0, died = 0;
+  for (size_t r = 0; r < reader->regions.count; r++) {
+    const struct impasse_shard *shard =
+        (const void *)(reader->regions.chain[r]->first + IMPASSE_SHARDS_OFFSET);
+    for (unsigned i = 0; i < IMPASSE_SHARDS; i++, shard++) {
+      uint64_t others_born = __atomic_load_n(&shard->others_born, __ATOMIC_ACQUIRE);
+      uint64_t others_died = __atomic_load_n(&shard->others_died, __ATOMIC_ACQUIRE);
+      uint64_t opened = __atomic_load_n(&shard->fresh_count, __ATOMIC_RELAXED) +
+                        __atomic_load_n(&shard->head_count, __ATOMIC_RELAXED);
+      born += without(opened, others_born);
+      died += without(__atomic_load_n(&shard->tail_count, __ATOMIC_RELAXED), others_died);
+    }
+  }
+  if (born > reader->born_count)
+    reader->born_count = born;
+  if (died > reader->died_count)
+    reader->died_count = died;
+}
+
+static void fill_target(struct reader *reader, struct sweep *sweep)
 {
   const struct impasse_header *header = &reader->regions.chain[0]->header;
-  uint64_t born = 0, died = 0;
   int64_t runnable = 0;
   sweep->target.version =
       sweep_add_format(sweep, "%u.%u.%u, layout %u", header->version >> 16,
                        header->version >> 8 & 0xff, header->version & 0xff, header->layout);
   if (sweep->kind != SWEEP_FULL)
     return;
-  for (size_t r = 0; r < reader->regions.count; r++) {
-    const struct impasse_shard *shards =
-        (const void *)(reader->regions.chain[r]->first + IMPASSE_SHARDS_OFFSET);
-    for (unsigned i = 0; i < IMPASSE_SHARDS; i++) {
-      born += __atomic_load_n(&shards[i].born_count, __ATOMIC_RELAXED);
-      died += __atomic_load_n(&shards[i].died_count, __ATOMIC_RELAXED);
-    }
-  }
+  count_lives(reader);
   for (size_t i = 0; i < sweep->actor_count; i++)
     runnable += sweep->actors[i].state == ACTOR_RUNNABLE;
-  sweep->target.born_count = count_of(born);
-  sweep->target.died_count = count_of(died);
+  sweep->target.born_count = count_of(reader->born_count);
+  sweep->target.died_count = count_of(reader->died_count);
   sweep->target.run_queue = runnable;
 }
 

@@ -66,7 +66,9 @@
  *    6. for waits and holds: read hot.sequence, then hot, wait and held lines, then hot.sequence again; odd or changed =
  *       try again a few times, then report the slot as torn. Odd in a dead process = it died in mid-update;
  *    7. read hot.taken and box.dropped_oldest before box.put, and the lines of the owner of several mailboxes likewise,
- *       so that depth = put - taken - dropped_oldest is never negative;
+ *       so that depth = put - taken - dropped_oldest is never negative; and others_born and others_died of a shard
+ *       before its other counters, for the same reason: what is just being opened or closed counts as an actor for
+ *       that moment;
  *    8. bound every index, count, length and enum before its use; follow lists at most IMPASSE_LIST_CHAIN_MOST far.
  *
  * Telling ends apart: state CLOSED = orderly exit; LIVE and process dead = crash or kill; LIVE, process alive, same start
@@ -190,15 +192,19 @@ struct impasse_header {
 };
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_header) == IMPASSE_HEADER_BYTES, "header is a page");
 
-/* An eighth of a region's slots: those from IMPASSE_SHARD_SLOTS * its number on. Threads spread over the shards. */
+/* An eighth of a region's slots: those from IMPASSE_SHARD_SLOTS * its number on. Threads spread over the shards. What the
+ * allocator counts anyway tells how many actors (kinds actor and queue) were ever opened and closed, and only openings
+ * of other kinds, which are rarer, pay for a counter of their own:
+ *    actors born = fresh_count + head_count - others_born
+ *    actors died = tail_count - others_died */
 struct impasse_shard {
   uint32_t fresh_count; /* slots used so far, from the first on; bound it */
   uint32_t pad0[15];
-  uint64_t head_count; /* closed slots taken again from the ring of cells */
-  uint64_t born_count; /* actors (kinds actor and queue) opened; monotonic */
+  uint64_t head_count;  /* closed slots taken again from the ring of cells; monotonic */
+  uint64_t others_born; /* slots opened as something else than an actor; after it was taken */
   uint64_t pad1[6];
-  uint64_t tail_count; /* closed slots put into the ring */
-  uint64_t died_count; /* actors closed; monotonic */
+  uint64_t tail_count;  /* closed slots put into the ring; monotonic */
+  uint64_t others_died; /* slots closed as something else than an actor; after it was put */
   uint64_t pad2[6];
 };
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_shard) == 192, "shard is three lines");
