@@ -11,9 +11,7 @@ struct finding detect_actor_finding(const struct snapshot *s, uint32_t row, cons
   int64_t actor = snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, row);
 
   *key = (struct phrase){0};
-  phrase_add(key, "%s/", rule);
-  phrase_name(key, target);
-  phrase_add(key, "/");
+  phrase_key(key, rule, target);
   if (name)
     phrase_name(key, name);
   else

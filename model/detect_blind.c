@@ -75,9 +75,8 @@ static void tell(const struct snapshot *s, uint32_t row, const char *what, uint8
   char detail[1024];
   struct jsontext json;
 
-  phrase_add(&key, "blind/");
-  phrase_name(&key, target);
-  phrase_add(&key, "/%s", what);
+  phrase_key(&key, "blind", target);
+  phrase_add(&key, "%s", what);
   phrase_name(&sentence, target);
   phrase_add(&sentence, " %s", rest->text);
   jsontext_init(&json, detail, sizeof(detail));
@@ -212,9 +211,8 @@ static void tell_unreadable(const struct snapshot *s, const uint32_t *rows, uint
 
   if (count == 0)
     return;
-  phrase_add(&key, "blind/");
-  phrase_name(&key, about.host);
-  phrase_add(&key, "/unreadable");
+  phrase_key(&key, "blind", about.host);
+  phrase_add(&key, "unreadable");
   phrase_add(&sentence, "%u process%s cannot be read", count, count == 1 ? "" : "es");
   add_reason(&sentence, s, rows[0]);
   jsontext_init(&json, detail, sizeof(detail));
@@ -227,11 +225,8 @@ static void tell_unreadable(const struct snapshot *s, const uint32_t *rows, uint
     jsontext_object(&json, NULL);
     jsontext_text(&json, "target", snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, rows[i]));
     jsontext_text(&json, "reason", snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, rows[i]));
-    jsontext_end(&json);
-    if (json.full) {
-      jsontext_rewind(&json, mark);
+    if (!jsontext_end_or_rewind(&json, mark))
       break;
-    }
   }
   jsontext_end(&json);
   jsontext_end(&json);

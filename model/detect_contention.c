@@ -46,9 +46,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   char detail[512];
   struct jsontext json;
 
-  phrase_add(&key, "contention/");
-  phrase_name(&key, target);
-  phrase_add(&key, "/");
+  phrase_key(&key, "contention", target);
   phrase_name(&key, name);
   phrase_add(&sentence, "somebody waits for %s ",
              snapshot_value(s, RELATION_TABLES, TABLES_KIND, row).text ?: "table");

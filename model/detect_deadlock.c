@@ -219,11 +219,7 @@ static bool add_edge(struct jsontext *json, const struct snapshot *s, const stru
   jsontext_text(json, "object", row_text(s, core, edge, WAITS_OBJECT));
   jsontext_int(json, "blocked_ms", snapshot_int(s, RELATION_WAITS, WAITS_BLOCKED_MS, row));
   jsontext_text(json, "timeout", row_word(s, core, edge, WAITS_TIMEOUT));
-  jsontext_end(json);
-  if (!json->full)
-    return true;
-  jsontext_rewind(json, mark);
-  return false;
+  return jsontext_end_or_rewind(json, mark);
 }
 
 static bool in_cycle(const struct core *core, uint32_t edge)

@@ -276,11 +276,8 @@ static void circle_detail(const struct snapshot *s, const struct graph *graph,
     jsontext_text(&json, "waiter", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_WAITER, row));
     jsontext_text(&json, "holder", snapshot_text(s, RELATION_CALL_GRAPH, CALL_GRAPH_HOLDER, row));
     jsontext_text(&json, "via", snapshot_value(s, RELATION_CALL_GRAPH, CALL_GRAPH_VIA, row).text);
-    jsontext_end(&json);
-    if (json.full) {
-      jsontext_rewind(&json, mark);
+    if (!jsontext_end_or_rewind(&json, mark))
       break;
-    }
   }
   jsontext_end(&json);
   jsontext_end(&json);

@@ -240,9 +240,7 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
     f.target_key = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, row);
     f.actor = VALUE_UNKNOWN;
     f.certainty = CERTAINTY_CONFIRMED;
-    phrase_add(&key, "leak/");
-    phrase_name(&key, f.target);
-    phrase_add(&key, "/");
+    phrase_key(&key, "leak", f.target);
   } else {
     f = detect_actor_finding(s, row, "leak", &key);
   }

@@ -41,10 +41,9 @@ void detect_names_key(struct phrase *key, const char *rule, struct detect_name *
 
   qsort(names, count, sizeof(*names), name_order);
   bool several = strcmp(names[0].target, names[count - 1].target) != 0;
-  phrase_add(key, "%s/", rule);
-  phrase_name(key, names[0].target);
+  phrase_key(key, rule, names[0].target);
   for (size_t i = 0; i < shown; i++) {
-    phrase_add(key, i == 0 ? "/" : ",");
+    phrase_add(key, "%s", i == 0 ? "" : ",");
     add_name(key, &names[i], several);
   }
   for (size_t i = shown; i < count; i++) {

@@ -93,9 +93,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   char detail[256];
   struct jsontext json;
 
-  phrase_add(&key, "race/");
-  phrase_name(&key, target);
-  phrase_add(&key, "/");
+  phrase_key(&key, "race", target);
   phrase_name(&key, name);
   phrase_add(&sentence, "the name ");
   phrase_name(&sentence, name);

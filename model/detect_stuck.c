@@ -101,9 +101,8 @@ static void tell(const struct snapshot *s, const struct stuck_wait *waits, uint3
     certainty = c < certainty ? c : certainty;
     behind += more != VALUE_UNKNOWN ? more : 0;
   }
-  phrase_add(&key, "stuck/");
-  phrase_name(&key, target);
-  phrase_add(&key, "/%s ", via ? via : "?");
+  phrase_key(&key, "stuck", target);
+  phrase_add(&key, "%s ", via ? via : "?");
   phrase_name(&key, waits[0].what);
   phrase_name(&sentence, waiter);
   phrase_add(&sentence, " waits for ever (%s%s", via ? via : "?",

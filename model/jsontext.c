@@ -89,11 +89,26 @@ static void put_key(struct jsontext *json, const char *key)
   }
 }
 
+struct jsontext_mark jsontext_mark(const struct jsontext *json)
+{
+  return (struct jsontext_mark){json->length, json->depth, json->comma[json->depth]};
+}
+
+/* Back to where writing stood; nothing is full any more. */
+static void rewind_to(struct jsontext *json, struct jsontext_mark mark)
+{
+  json->length = mark.length;
+  json->depth = mark.depth;
+  json->comma[mark.depth] = mark.comma;
+  json->out[mark.length] = '\0';
+  json->full = false;
+}
+
 /* Keeps what was written since `mark` if it fitted, else drops all of it and stays full. */
 static void settle(struct jsontext *json, struct jsontext_mark mark)
 {
   if (json->full) {
-    jsontext_rewind(json, mark);
+    rewind_to(json, mark);
     json->full = true;
   } else {
     json->comma[json->depth] = true;
@@ -183,16 +198,11 @@ void jsontext_bool(struct jsontext *json, const char *key, bool truth)
   value(json, key, truth ? "true" : "false");
 }
 
-struct jsontext_mark jsontext_mark(const struct jsontext *json)
+bool jsontext_end_or_rewind(struct jsontext *json, struct jsontext_mark mark)
 {
-  return (struct jsontext_mark){json->length, json->depth, json->comma[json->depth]};
-}
-
-void jsontext_rewind(struct jsontext *json, struct jsontext_mark mark)
-{
-  json->length = mark.length;
-  json->depth = mark.depth;
-  json->comma[mark.depth] = mark.comma;
-  json->out[mark.length] = '\0';
-  json->full = false;
+  jsontext_end(json);
+  if (!json->full)
+    return true;
+  rewind_to(json, mark);
+  return false;
 }

@@ -13,7 +13,7 @@
  *
  * Room for the closing brackets is kept back, so the text is well-formed at any time after
  * jsontext_end. A value that does not fit is dropped whole with its key and marks the writer full;
- * jsontext_mark and jsontext_rewind let a list drop the half-written element it failed in.
+ * jsontext_mark and jsontext_end_or_rewind let a list drop the half-written element it failed in.
  *
  * Not here: parsing (jansson, whose names begin with json_: these must not). Allocates nothing; one
  * thread per writer.
@@ -57,8 +57,11 @@ void jsontext_real(struct jsontext *json, const char *key,
                    double value); /* NaN and infinities are null */
 void jsontext_bool(struct jsontext *json, const char *key, bool value);
 
-/* Where writing stands, and back to it: also takes back `full`. */
+/* Where writing stands. */
 struct jsontext_mark jsontext_mark(const struct jsontext *json);
-void jsontext_rewind(struct jsontext *json, struct jsontext_mark mark);
+
+/* Ends an element of a list that was begun at `mark`. False where it did not fit: then nothing of
+ * it is there, and the list is to be ended. */
+bool jsontext_end_or_rewind(struct jsontext *json, struct jsontext_mark mark);
 
 #endif

@@ -34,6 +34,13 @@ void phrase_name(struct phrase *phrase, const char *name)
   phrase_add(phrase, "%.*s%s", (int)n, name, name[n] ? "..." : "");
 }
 
+void phrase_key(struct phrase *phrase, const char *rule, const char *target)
+{
+  phrase_add(phrase, "%s/", rule);
+  phrase_name(phrase, target);
+  phrase_add(phrase, "/");
+}
+
 /* Three significant digits below 10, two above. */
 static void scaled(struct phrase *phrase, double value, double base, const char *const *units)
 {

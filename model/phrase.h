@@ -22,6 +22,8 @@ struct phrase {
 
 void phrase_add(struct phrase *phrase, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* How the key of a finding begins: RULE/TARGET/. */
+void phrase_key(struct phrase *phrase, const char *rule, const char *target);
 void phrase_name(struct phrase *phrase, const char *name);         /* NULL: ? */
 void phrase_count(struct phrase *phrase, int64_t count);           /* 950, 12k, 3.4M */
 void phrase_rate(struct phrase *phrase, double per_s);             /* 0.5/s, 1.2k/s */
