@@ -1,8 +1,15 @@
 /*
- * cmd_check.c - `impasse check`: one question, one line, one exit code, as Nagios has them.
+ * cmd_check.c - `impasse check`: one question, one line, one exit code, as the Nagios Plugins
+ * Development Guidelines have them.
  *
- * The answer is sure when a critical alert fires, or when whoever watches has been watching for as long as the rules
- * need before silence means "not there". Silence before that is UNKNOWN and never OK.
+ *    IMPASSE CRITICAL - server_a -> server_b -> server_a | 'deadlock'=1;;;0 'leak'=U ... 'targets'=1;;;0
+ *    \----- title ----/ \---------- for people --------/   \------------ performance data -----------/
+ *    critical, proven: ...         one line for each alert, and for each rule that cannot answer
+ *
+ * The answer is sure when a critical alert fires, or when whoever watches has been watching for as
+ * long as the rules need before silence means "not there". Silence before that is UNKNOWN and never
+ * OK; its count is U and never 0. Wrong use and failure are UNKNOWN as well, on standard output,
+ * for that is all that Nagios shows.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -40,8 +47,9 @@ struct answer {
   enum status status;
   unsigned firing[ALERT_RULES_MAX];
   unsigned pending[ALERT_RULES_MAX];
-  unsigned firing_count, pending_count;
-  uint32_t worst_row; /* of alerts; counts where status is WARNING or CRITICAL */
+  unsigned firing_count;
+  unsigned pending_count; /* of those that would not be mere information */
+  uint32_t worst_row;     /* of alerts; counts where status is WARNING or CRITICAL */
 };
 
 static enum status status_of(const struct snapshot *s, uint32_t row)
@@ -128,16 +136,41 @@ static void print_title(const struct checking *c, enum status status)
   (void)printf(" %s - ", status_words[status]);
 }
 
+/* Silent, and watched for too short a time to have a right to it. */
+static bool is_unjudged(const struct checking *c, const struct answer *answer, size_t rule)
+{
+  return answer->firing[rule] == 0 && c->rules.list[rule]->history_ns > c->history_ns;
+}
+
+/* Without `answer` no rule could be judged. The severity is that of the findings and not of their
+ * number: there are no thresholds. */
 static void print_performance(const struct checking *c, const struct answer *answer)
 {
   const struct snapshot *s = c->newest;
 
   (void)fputs(" |", stdout);
-  for (size_t i = 0; i < c->rules.count; i++)
-    (void)printf(" '%ss'=%u;0;0;0", c->rules.list[i]->name, answer->firing[i]);
+  for (size_t i = 0; i < c->rules.count; i++) {
+    if (!answer || is_unjudged(c, answer, i))
+      (void)printf(" '%s'=U", c->rules.list[i]->name);
+    else
+      (void)printf(" '%s'=%u;;;0", c->rules.list[i]->name, answer->firing[i]);
+  }
   if (s)
     (void)printf(" 'targets'=%u;;;0 'actors'=%u;;;0", snapshot_rows(s, RELATION_TARGETS),
                  snapshot_rows(s, RELATION_ACTORS));
+  (void)putchar('\n');
+}
+
+static void print_alert(const struct snapshot *s, uint32_t row)
+{
+  struct value severity = snapshot_value(s, RELATION_ALERTS, ALERTS_SEVERITY, row);
+  struct value certainty = snapshot_value(s, RELATION_ALERTS, ALERTS_CERTAINTY, row);
+
+  (void)printf("%s, %s: ", severity.known ? severity.text : "?",
+               certainty.known ? certainty.text : "?");
+  print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_KEY, row));
+  (void)fputs(": ", stdout);
+  print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_SUMMARY, row));
   (void)putchar('\n');
 }
 
@@ -146,23 +179,12 @@ static void print_details(const struct checking *c, const struct answer *answer)
 {
   const struct snapshot *s = c->newest;
 
-  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ALERTS) && answer->firing_count > 0;
-       row++) {
-    if (alert_rules_match(&c->rules, s, row) < 0 ||
-        snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row) != ALERT_FIRING)
-      continue;
-    struct value severity = snapshot_value(s, RELATION_ALERTS, ALERTS_SEVERITY, row);
-    struct value certainty = snapshot_value(s, RELATION_ALERTS, ALERTS_CERTAINTY, row);
-
-    (void)printf("%s, %s: ", severity.known ? severity.text : "?",
-                 certainty.known ? certainty.text : "?");
-    print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_KEY, row));
-    (void)fputs(": ", stdout);
-    print_text(snapshot_text(s, RELATION_ALERTS, ALERTS_SUMMARY, row));
-    (void)putchar('\n');
-  }
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ALERTS); row++)
+    if (alert_rules_match(&c->rules, s, row) >= 0 &&
+        snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row) == ALERT_FIRING)
+      print_alert(s, row);
   for (size_t i = 0; i < c->rules.count; i++) {
-    if (answer->firing[i] == 0 && c->rules.list[i]->history_ns > c->history_ns)
+    if (is_unjudged(c, answer, i))
       (void)printf("unknown: %s needs %.0f s of watching, there are %.1f s; use --wait or run "
                    "`impasse record`\n",
                    c->rules.list[i]->name, (double)c->rules.list[i]->history_ns / 1e9,
@@ -173,17 +195,22 @@ static void print_details(const struct checking *c, const struct answer *answer)
   }
 }
 
-/* Targets that a source knows and cannot read: for them nobody can answer. */
-static unsigned unreadable_targets(const struct checking *c)
+/* A target that a source knows and cannot read: for it nobody can answer. */
+static bool is_unreadable(const struct checking *c, uint32_t row)
 {
   const struct snapshot *s = c->newest;
+
+  return snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_UNREADABLE &&
+         options_want_target(c->options, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
+                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row));
+}
+
+static unsigned unreadable_targets(const struct checking *c)
+{
   unsigned count = 0;
 
-  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
-    count +=
-        snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_UNREADABLE &&
-        options_want_target(c->options, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
-                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row));
+  for (uint32_t row = 0; row < snapshot_rows(c->newest, RELATION_TARGETS); row++)
+    count += is_unreadable(c, row);
   return count;
 }
 
@@ -192,28 +219,23 @@ static void print_unreadable(const struct checking *c)
   const struct snapshot *s = c->newest;
 
   for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++) {
-    const char *target = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row);
-
-    if (snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) != TARGET_UNREADABLE ||
-        !options_want_target(c->options, target,
-                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
+    if (!is_unreadable(c, row))
       continue;
     (void)fputs("unreadable: ", stdout);
-    print_text(target);
+    print_text(snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row));
     (void)fputs(": ", stdout);
     print_text(snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row));
     (void)putchar('\n');
   }
 }
 
-/* Rules that are silent and have no right to be: 0 = all may speak. */
+/* Rules that are silent and have no right to be, or not for long any more. */
 static unsigned unsure_rules(const struct checking *c, const struct answer *answer)
 {
   unsigned unsure = 0;
 
   for (size_t i = 0; i < c->rules.count; i++)
-    unsure += answer->firing[i] == 0 &&
-              (c->rules.list[i]->history_ns > c->history_ns || answer->pending[i] > 0);
+    unsure += is_unjudged(c, answer, i) || (answer->firing[i] == 0 && answer->pending[i] > 0);
   return unsure;
 }
 
@@ -247,7 +269,6 @@ static int print_answer(const struct checking *c)
 static int print_nothing(const struct checking *c)
 {
   const struct snapshot *s = c->newest;
-  struct answer none = {0};
   const char *reason = NULL, *name = NULL;
 
   for (uint32_t row = 0; s && row < snapshot_rows(s, RELATION_TARGETS); row++) {
@@ -272,8 +293,16 @@ static int print_nothing(const struct checking *c)
   } else {
     (void)fputs("no program that impasse can watch is running; see: impasse doctor", stdout);
   }
-  print_performance(c, &none);
+  print_performance(c, NULL);
   return STATUS_UNKNOWN;
+}
+
+/* Wrong use and failure: the one line that Nagios shows. */
+static void complain(const char *text)
+{
+  (void)fputs("IMPASSE UNKNOWN - ", stdout);
+  print_text(text);
+  (void)putchar('\n');
 }
 
 static int check(const struct options *options, struct complaint *complaint)
@@ -303,14 +332,18 @@ static int check(const struct options *options, struct complaint *complaint)
 const struct command cmd_check = {
     .name = "check",
     .args = "[DETECTOR...]",
-    .help = "Say in one line and an exit code whether something is wrong (for Nagios and scripts)",
-    .manual = "Exit code 0 nothing found, 1 warning, 2 critical, 3 unknown: nothing could be\n"
-              "read, or a rule has not been watched for as long as it needs. Uses a running\n"
-              "`impasse record` where one answers; else it watches by itself for as long as\n"
-              "the rules need (deadlock: about a second; --wait extends it) and stops at once\n"
-              "when something critical is found. Without a DETECTOR: all that can answer\n"
-              "within 20 s. The first line ends in performance data, the others tell more.\n",
+    .help = "Say in one line and an exit code whether all is well",
+    .manual = "A plugin for Nagios, and a question for scripts. Exit code 0 nothing found,\n"
+              "1 warning, 2 critical, 3 unknown: nothing could be read, a rule has not been\n"
+              "watched for as long as it needs, or wrong use. Uses a running `impasse record`\n"
+              "where one answers; else it watches by itself for as long as the rules need\n"
+              "(deadlock: about a second; --wait extends it) and stops at once when something\n"
+              "critical is found. Without a DETECTOR: all that can answer within 20 s.\n"
+              "\n"
+              "The first line ends in performance data: the findings of each detector, U where\n"
+              "it could not judge. The other lines tell more.\n",
     .options = OPTION_BIT(TARGET) | OPTION_BIT(WAIT) | OPTION_BIT(INTERVAL) | OPTION_BIT(EXACT),
     .trouble_code = STATUS_UNKNOWN,
+    .complain = complain,
     .run = check,
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,6 +104,8 @@ static int demo_run(const struct options *options, struct complaint *complaint)
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, &before);
 
+  /* In the column `target` it is not to be taken for the monitor. */
+  (void)prctl(PR_SET_NAME, "impasse-demo");
   printf("impasse demo: pid %d\n", (int)getpid());
   (void)fflush(stdout); /* as above */
   struct demo *demo = NULL;

@@ -398,7 +398,7 @@ static int doctor(const struct options *options, struct complaint *complaint)
 const struct command cmd_doctor = {
     .name = "doctor",
     .args = "",
-    .help = "Tell what this machine and this user can observe, and what to do about the rest",
+    .help = "Tell what can be observed here, and what of it needs help",
     .manual = "Each line is ok, limited or no, what was found, and the remedy.\n",
     .options = OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
     .trouble_code = EXIT_TROUBLE,

@@ -229,7 +229,7 @@ static int record(const struct options *options, struct complaint *complaint)
 const struct command cmd_record = {
     .name = "record",
     .args = "",
-    .help = "Record everything, and serve the other commands while it runs",
+    .help = "Record everything, and answer for the other commands",
     .manual = "Writes each tick to the recording in --db DIR, readable with the stock sqlite3\n"
               "and with --db of the other commands, and keeps --days and --bytes of it.\n"
               "While it runs, top, show, query, check and watch of the same user, of root and\n"

@@ -201,8 +201,10 @@ static int top(const struct options *options, struct complaint *complaint)
 const struct command cmd_top = {
     .name = "top",
     .args = "",
-    .help = "Show the screen: mailboxes, waits, tables, alerts; h there lists the keys",
-    .manual = "Of now: from a running `impasse record` where one answers, else by its own\n"
+    .help = "Show the screen: mailboxes, waits, tables, alerts",
+    .manual = "F1 or h there lists the keys, q ends it.\n"
+              "\n"
+              "Of now: from a running `impasse record` where one answers, else by its own\n"
               "sweeps. With --at or --db the state of that instant of a recording. Where\n"
               "standard output is no terminal, the same is printed once.\n",
     .options = OPTION_BIT(TARGET) | OPTION_BIT(DB) | OPTION_BIT(AT) | OPTION_BIT(INTERVAL) |

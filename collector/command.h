@@ -18,11 +18,14 @@ enum { EXIT_FINE = 0, EXIT_TROUBLE = 2 };
 struct command {
   const char *name;
   const char *args;   /* "SQL", "[DETECTOR...]", "" */
-  const char *help;   /* one line, no full stop */
+  const char *help;   /* one line of at most 57 characters, no full stop */
   const char *manual; /* paragraphs for --help and the manual page, each line at most 78 wide */
   void (*list)(FILE *out); /* prints the table that ends the help, indented by two; NULL: none */
   uint32_t options;        /* OPTION_BIT()s that it takes; --help and --version are everywhere */
   int trouble_code;        /* exit code of wrong use and failure: EXIT_TROUBLE but for `check` */
+
+  /* Prints a complaint in its own way; NULL: one line on standard error. */
+  void (*complain)(const char *text);
 
   /* Returns the exit code. Where it is not EXIT_FINE and a message is due, it has been put into
    * `complaint` (see complaint_set); main prints it, once. Standard output belongs to the command.

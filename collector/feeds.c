@@ -46,7 +46,7 @@ int feeds_check_targets(const struct options *options, struct complaint *complai
     if (pid < 1 || pid > INT32_MAX || reach_open((pid_t)pid, &target) == -ESRCH)
       return complaint_set(
           complaint, -ESRCH,
-          "no process %s (`ps -e` lists those that run; --at TIME speaks of the past)",
+          "no process %s; `ps -e` lists those that run",
           options->targets[i]);
     reach_close(target);
   }

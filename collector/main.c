@@ -21,11 +21,10 @@ static void print_usage(FILE *out)
   (void)fprintf(out, "impasse shows where a message-passing program is stuck or swelling.\n\n"
                      "usage: impasse COMMAND [OPTION...] [ARGUMENT...]\n\n");
   for (const struct command *const *command = commands; *command; command++) {
-    char left[80];
+    char left[40];
 
     (void)snprintf(left, sizeof(left), "%s %s", (*command)->name, (*command)->args);
-    (void)fprintf(out, "  %-24s%s%s\n", left,
-                  strlen(left) > 23 ? "\n                          " : "", (*command)->help);
+    (void)fprintf(out, "  %-20s %s\n", left, (*command)->help);
   }
   (void)fprintf(out, "\nimpasse COMMAND --help tells more. Start with: impasse doctor\n");
 }
@@ -40,6 +39,7 @@ static void print_command_help(const struct command *command)
   options_print_help(stdout, command->options);
 }
 
+/* clock.h would have it too, but needs the model, which main does not see. */
 static int64_t wall_ms(void)
 {
   struct timespec now;
@@ -57,13 +57,22 @@ static bool output_has_reader(void)
 
 /* Output that could not be written (disk full) must not look like success; a reader that has seen
  * enough is fine. */
-static int close_output(int code, struct complaint *complaint)
+static int close_output(int code, int trouble_code)
 {
-  if (fflush(stdout) == 0 && !ferror(stdout))
+  if ((fflush(stdout) == 0 && !ferror(stdout)) || !output_has_reader())
     return code;
-  if (!output_has_reader())
-    return code;
-  return complaint_set(complaint, EXIT_TROUBLE, "cannot write to standard output");
+  (void)fprintf(stderr, "impasse: cannot write to standard output\n");
+  return trouble_code;
+}
+
+static void print_complaint(const struct command *command, const struct complaint *complaint)
+{
+  if (complaint->text[0] == '\0')
+    return;
+  if (command->complain)
+    command->complain(complaint->text);
+  else
+    (void)fprintf(stderr, "impasse: %s\n", complaint->text);
 }
 
 static int run(const struct command *command, int argc, char **argv, struct complaint *complaint)
@@ -110,19 +119,18 @@ int main(int argc, char **argv)
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
       strcmp(argv[1], "help") == 0) {
     print_usage(stdout);
-    return close_output(EXIT_FINE, &complaint);
+    return close_output(EXIT_FINE, EXIT_TROUBLE);
   }
   if (strcmp(argv[1], "--version") == 0) {
     (void)puts("impasse " IMPASSE_VERSION);
-    return close_output(EXIT_FINE, &complaint);
+    return close_output(EXIT_FINE, EXIT_TROUBLE);
   }
   command = command_by_name(argv[1]);
   if (!command) {
     (void)fprintf(stderr, "impasse: no command \"%s\"; try: impasse --help\n", argv[1]);
     return EXIT_TROUBLE;
   }
-  code = close_output(run(command, argc - 1, argv + 1, &complaint), &complaint);
-  if (complaint.text[0] != '\0')
-    (void)fprintf(stderr, "impasse: %s\n", complaint.text);
-  return code;
+  code = run(command, argc - 1, argv + 1, &complaint);
+  print_complaint(command, &complaint);
+  return close_output(code, command->trouble_code);
 }

@@ -1,4 +1,5 @@
-# Bad input: one clear line on standard error that says what and where; exit code 2, and 3 for check.
+# Bad input: one clear line on standard error that says what and where; exit code 2. For check, exit code 3 and the line
+# is a plugin's answer on standard output, for Nagios shows nothing else.
 . ./session.sh
 demo deadlock
 
@@ -10,11 +11,21 @@ wrong() {
   expect_one_error "$pattern"
 }
 
+unknown() {
+  pattern=$1
+  shift
+  run timeout 60 "$IMPASSE" check "$@"
+  expect_status 3
+  [ ! -s "$work/err" ] || fail "'$ran' speaks on standard error"
+  [ "$(wc -l <"$work/out")" -eq 1 ] || fail "'$ran' said $(wc -l <"$work/out") lines, wanted 1"
+  expect_out "^IMPASSE UNKNOWN - [^|]*$pattern[^|]*$"
+}
+
 # A pid that nobody has: above the largest there can be.
 nobody=$(($(cat /proc/sys/kernel/pid_max) + 1))
 wrong 2 "$nobody" show actors --target "$nobody"
 wrong 2 "$nobody" query "SELECT 1" --target "$nobody"
-wrong 3 "$nobody" check deadlock --target "$nobody"
+unknown "no process $nobody" deadlock --target "$nobody"
 wrong 2 "no_such_program" show actors --target no_such_program
 
 wrong 2 "dpth" show actors --target "$demo" --where "dpth > 3"
@@ -25,8 +36,8 @@ wrong 2 "" query "DELETE FROM actors" --target "$demo"
 wrong 2 "nonsense" show nonsense --target "$demo"
 wrong 2 "nonsense" nonsense
 wrong 2 "nonsense" watch nonsense --target "$demo"
-wrong 3 "nonsense" check nonsense --target "$demo"
-wrong 3 "nonsense" check --nonsense
+unknown "nonsense" nonsense --target "$demo"
+unknown "non.sense" "--non|sense"
 wrong 2 "nonsense" show actors --nonsense
 wrong 2 "yesterdy" show alerts --since yesterdy
 wrong 2 "xml" show actors --target "$demo" --format xml

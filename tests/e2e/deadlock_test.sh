@@ -6,6 +6,14 @@ expect_status 2
 expect_out 'server_a'
 expect_out 'server_b'
 expect_out 'proven|confirmed'
+expect_out "^DEADLOCK CRITICAL - [^|]+ \| 'deadlock'=1;;;0 "
+# What could not be judged yet is not counted as nothing.
+run timeout 30 "$IMPASSE" check --target "$demo"
+expect_status 2
+expect_out "^IMPASSE CRITICAL - [^|]+ \| 'deadlock'=1;;;0 .*'leak'=U "
+
+run "$IMPASSE" show targets --target "$demo" --format tsv
+expect_out "impasse-demo:$demo"
 
 run "$IMPASSE" show waits --target "$demo" --format csv
 expect_status 0
