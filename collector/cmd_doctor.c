@@ -27,6 +27,8 @@
 #include "model/jsontext.h"
 #include "probe/reach/reach.h"
 
+enum { RECORDER_PATIENCE_MS = 1000 };
+
 enum level { LEVEL_OK, LEVEL_LIMITED, LEVEL_NO };
 static const char *const level_words[] = {"ok", "limited", "no"};
 
@@ -224,15 +226,23 @@ static void check_recorder(struct finding_of *f)
 
   for (unsigned i = 0; paths_socket(i, path) == 0; i++) {
     struct snapshot_client client;
+    struct snapshot *newest = NULL;
     struct ucred peer = {0};
     socklen_t length = sizeof(peer);
+    int error;
 
     if (snapshot_client_open(&client, path) < 0)
       continue;
-    (void)getsockopt(client.fd, SOL_SOCKET, SO_PEERCRED, &peer,
-                     &length); /* it worked when it was opened */
+    /* It worked when the client was opened. */
+    (void)getsockopt(client.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    error = snapshot_client_newest(&client, 0, RECORDER_PATIENCE_MS, -1, &newest);
+    if (error == 0)
+      found(f, LEVEL_OK, NULL, "runs as pid %d, answers at %s", peer.pid, path);
+    else
+      found(f, LEVEL_LIMITED, "see whether it is stopped, else end it and start it again",
+            "pid %d at %.100s: %.100s", peer.pid, path, client.error);
+    snapshot_unref(newest);
     snapshot_client_close(&client);
-    found(f, LEVEL_OK, NULL, "runs as pid %d, answers at %s", peer.pid, path);
     return;
   }
   found(f, LEVEL_LIMITED, "start `impasse record` for a history and for quick answers",

@@ -12,6 +12,7 @@
 #include "collector/clock.h"
 #include "collector/command.h"
 #include "collector/feeds.h"
+#include "collector/loop.h"
 #include "collector/paths.h"
 #include "collector/snapshot_socket.h"
 #include "collector/writer_thread.h"
@@ -173,13 +174,6 @@ static int start(struct record *r, const char *dir, struct complaint *complaint)
   return 0;
 }
 
-static void close_handle(uv_handle_t *handle, void *unused)
-{
-  (void)unused;
-  if (!uv_is_closing(handle))
-    uv_close(handle, NULL);
-}
-
 /* The writer goes first, for it tells its gaps to the feed; the socket before the feed that answers its questions. */
 static void end(struct record *r)
 {
@@ -189,9 +183,7 @@ static void end(struct record *r)
   stats = writer_thread_stop(r->writer);
   snapshot_socket_close(r->socket);
   feed_close(r->feed);
-  uv_walk(&r->loop, close_handle, NULL);
-  (void)uv_run(&r->loop, UV_RUN_DEFAULT); /* the closings */
-  (void)uv_loop_close(&r->loop);          /* nothing is left in it */
+  loop_end(&r->loop);
   if (recorded)
     (void)fprintf(
         stderr, "impasse: recorded %" PRIu64 " ticks, %" PRIu64 " rows; %" PRIu64 " ticks failed\n",

@@ -1,15 +1,14 @@
-/* cmd_top.c - `impasse top`: the screen; off a terminal the same as one text. */
+/* cmd_top.c - `impasse top`: the screen; where there can be none, the same as one text. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "collector/clock.h"
 #include "collector/command.h"
 #include "collector/feeds.h"
+#include "collector/loop.h"
 #include "collector/rows.h"
 #include "collector/snapshot_filter.h"
 #include "collector/take.h"
@@ -124,13 +123,6 @@ static void start(struct top *top)
     top->feed->ops->subscribe(top->feed, on_snapshot, top);
 }
 
-static void close_handle(uv_handle_t *handle, void *unused)
-{
-  (void)unused;
-  if (!uv_is_closing(handle))
-    uv_close(handle, NULL);
-}
-
 /* Ends as the signal would have ended us, so that whoever started us can tell. */
 static int leave(int ended_by)
 {
@@ -157,8 +149,7 @@ static int run_screen(const struct options *options, struct complaint *complaint
     screen.history_ms = top.history_ms;
     error = tui_open(&screen, &top.tui);
     if (error < 0)
-      (void)complaint_set(complaint, error, "cannot use this terminal (TERM=%s): %s",
-                          getenv("TERM"), strerror(-error));
+      (void)complaint_set(complaint, error, "cannot use this terminal: %s", strerror(-error));
   }
   if (error == 0) {
     start(&top);
@@ -167,13 +158,11 @@ static int run_screen(const struct options *options, struct complaint *complaint
   }
   tui_close(top.tui);
   feed_close(top.feed);
-  uv_walk(&top.loop, close_handle, NULL);
-  (void)uv_run(&top.loop, UV_RUN_DEFAULT); /* the closings */
-  (void)uv_loop_close(&top.loop);          /* nothing is left in it */
+  loop_end(&top.loop);
   return error < 0 ? EXIT_TROUBLE : leave(ended_by);
 }
 
-/* Without a terminal: what the screen would show once rates are known. */
+/* Without a terminal for a screen: what the screen would show once rates are known. */
 static int print_once(const struct options *options, struct complaint *complaint)
 {
   struct tui_options screen = screen_options(options, NULL);
@@ -193,7 +182,7 @@ static int top(const struct options *options, struct complaint *complaint)
   if (options->arg_count > 0)
     return complaint_set(complaint, EXIT_TROUBLE,
                          "top takes no arguments; for one process: --target %s", options->args[0]);
-  if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+  if (tui_is_possible())
     return run_screen(options, complaint);
   return print_once(options, complaint);
 }
@@ -206,7 +195,8 @@ const struct command cmd_top = {
               "\n"
               "Of now: from a running `impasse record` where one answers, else by its own\n"
               "sweeps. With --at or --db the state of that instant of a recording. Where\n"
-              "standard output is no terminal, the same is printed once.\n",
+              "standard output is no terminal, or one that cannot place its cursor\n"
+              "(TERM=dumb), the same is printed once.\n",
     .options = OPTION_BIT(TARGET) | OPTION_BIT(DB) | OPTION_BIT(AT) | OPTION_BIT(INTERVAL) |
                OPTION_BIT(NO_COLOR) | OPTION_BIT(EXACT),
     .trouble_code = EXIT_TROUBLE,

@@ -110,11 +110,8 @@ out:
     return 0;
   }
   recording_free(recording);
-  if (f) {
-    feed_calls_close(f->calls);
-    free(f->path);
-  }
-  free(f);
+  if (f)
+    close_feed(&f->feed);
   if (error == -ENODATA)
     return complaint_set(complaint, error, "%s: nothing is recorded there yet", path);
   return complaint_set(complaint, error, "%s", *words.text ? words.text : strerror(-error));

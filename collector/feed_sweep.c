@@ -3,15 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/feed_calls.h"
+#include "collector/feed_live.h"
 #include "collector/feeds.h"
-#include "collector/sql_reader.h"
 
 struct feed_sweep {
-  struct feed feed;
-  struct feed_calls *calls;
+  struct feed_live live;
   struct sampler *sampler;
-  struct sql_reader *reader; /* started by the first question */
 };
 
 static struct feed_about about(struct feed *feed)
@@ -19,48 +16,6 @@ static struct feed_about about(struct feed *feed)
   (void)feed;
   return (struct feed_about){
       .maker = "own sweeps", .place = "", .first_ms = FEED_NEWEST, .last_ms = FEED_NEWEST};
-}
-
-static void snapshot(struct feed *feed, int64_t wall_ms, feed_snapshot_fn *answer, void *context)
-{
-  struct feed_sweep *f = (struct feed_sweep *)feed;
-  struct feed_call *call;
-
-  if (wall_ms == FEED_NEWEST) {
-    feed_calls_ask_newest(f->calls, answer, context);
-    return;
-  }
-  call = feed_calls_add_snapshot(f->calls, answer, context);
-  if (call)
-    feed_call_snapshot(call, -ENOENT,
-                       "nothing is recorded; start `impasse record`, or name a recording with --db",
-                       NULL);
-}
-
-static void subscribe(struct feed *feed, feed_snapshot_fn *each, void *context)
-{
-  feed_calls_subscribe(((struct feed_sweep *)feed)->calls, each, context);
-}
-
-static void select_rows(struct feed *feed, const char *sql, const char *format,
-                        feed_answer_fn *answer, void *context)
-{
-  struct feed_sweep *f = (struct feed_sweep *)feed;
-  struct feed_call *call = feed_calls_add_answer(f->calls, answer, context);
-  struct snapshot *newest;
-  int error = 0;
-
-  if (!call)
-    return;
-  if (!f->reader)
-    error = sql_reader_start(NULL, &f->reader);
-  if (error < 0) {
-    feed_call_answer(call, error, strerror(-error));
-    return;
-  }
-  newest = feed_calls_newest(f->calls);
-  sql_reader_select(f->reader, newest, sql, format, call);
-  snapshot_unref(newest);
 }
 
 static void on_answer(void *context, int error, const char *text)
@@ -72,7 +27,7 @@ static void ask(struct feed *feed, int64_t target_key, int64_t actor, enum feed_
                 feed_answer_fn *answer, void *context)
 {
   struct feed_sweep *f = (struct feed_sweep *)feed;
-  struct feed_call *call = feed_calls_add_answer(f->calls, answer, context);
+  struct feed_call *call = feed_calls_add_answer(f->live.calls, answer, context);
   int error;
 
   if (!call)
@@ -88,16 +43,15 @@ static void close_feed(struct feed *feed)
   struct feed_sweep *f = (struct feed_sweep *)feed;
 
   sampler_stop(f->sampler); /* its workers answer what is open */
-  sql_reader_stop(f->reader);
-  feed_calls_close(f->calls);
+  feed_live_done(&f->live);
   free(f);
 }
 
 static const struct feed_ops ops = {
     .about = about,
-    .snapshot = snapshot,
-    .subscribe = subscribe,
-    .select = select_rows,
+    .snapshot = feed_live_snapshot,
+    .subscribe = feed_live_subscribe,
+    .select = feed_live_select,
     .ask = ask,
     .close = close_feed,
 };
@@ -115,19 +69,19 @@ int feed_sweep_new(uv_loop_t *loop, const struct sampler_setup *setup, struct fe
 
   if (!f)
     return -ENOMEM;
-  f->feed.ops = &ops;
-  error = feed_calls_new(loop, &f->calls);
+  error = feed_live_init(&f->live, &ops, loop,
+                         "nothing is recorded; start `impasse record`, or name a recording with "
+                         "--db");
   if (error == 0) {
     own.publish = on_publish;
-    own.context = f->calls;
+    own.context = f->live.calls;
     error = sampler_start(&own, &f->sampler);
   }
   if (error < 0) {
-    feed_calls_close(f->calls);
-    free(f);
+    close_feed(&f->live.feed);
     return error;
   }
-  *ret_feed = &f->feed;
+  *ret_feed = &f->live.feed;
   return 0;
 }
 

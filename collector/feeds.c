@@ -44,27 +44,27 @@ int feeds_check_targets(const struct options *options, struct complaint *complai
     if (*end != '\0')
       continue; /* a name: it may still come */
     if (pid < 1 || pid > INT32_MAX || reach_open((pid_t)pid, &target) == -ESRCH)
-      return complaint_set(
-          complaint, -ESRCH,
-          "no process %s; `ps -e` lists those that run",
-          options->targets[i]);
+      return complaint_set(complaint, -ESRCH, "no process %s; `ps -e` lists those that run",
+                           options->targets[i]);
     reach_close(target);
   }
   return 0;
 }
 
-/* Another user's recorder that refuses us is none for us: what we may see we sweep ourselves. */
+/* A recorder that refuses us is none for us: what we may see we sweep ourselves. That one hangs is
+ * told, for somebody has to see to it. */
 static int open_recorder(uv_loop_t *loop, const struct options *options, struct feed **ret_feed)
 {
   char path[PATHS_ROOM];
   int error = -ENOENT;
 
   for (unsigned i = 0; paths_socket(i, path) == 0; i++) {
-    struct complaint why = {""};
-
-    error = feed_recorder_new(loop, path, options, ret_feed, &why);
+    error = feed_recorder_new(loop, path, options, ret_feed);
     if (error == 0)
       return 0;
+    if (error == -ETIMEDOUT)
+      (void)fprintf(stderr, "impasse: the recorder at %s does not answer; sweeping without it\n",
+                    path);
   }
   return error;
 }
@@ -99,8 +99,7 @@ int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval
     return error;
   if (options->exact)
     (void)fprintf(stderr, "impasse: --exact: hooked programs count exactly as they are; no probe "
-                          "was needed, it costs "
-                          "nothing\n");
+                          "was needed, it costs nothing\n");
   if (options->interval_ns == OPTION_UNSET && open_recorder(loop, options, ret_feed) == 0)
     return 0;
   return open_sweep(loop, options, interval_ns, ret_feed, complaint);

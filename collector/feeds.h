@@ -20,18 +20,20 @@ int feed_sweep_new(uv_loop_t *loop, const struct sampler_setup *setup, struct fe
 void feed_sweep_gap(struct feed *feed, const char *reason, int64_t since_ms, int64_t until_ms,
                     int64_t count);
 
-/* The recorder that listens at `path`. Where `options` names targets, rows of others are left out. -ENOENT and
- * -ECONNREFUSED where none does, -ENOENT also where it does not watch one of those that are named; -EACCES and the
- * rest with the complaint. */
+/* The recorder that listens at `path`. Where `options` names targets, rows of others are left out.
+ * Waits a second for its first snapshot. -ENOENT and -ECONNREFUSED where none listens, -ENOENT also
+ * where it does not watch one of those that are named, -ETIMEDOUT where it hangs, -EACCES and the
+ * rest as snapshot_client.h has them. */
 int feed_recorder_new(uv_loop_t *loop, const char *path, const struct options *options,
-                      struct feed **ret_feed, struct complaint *complaint);
+                      struct feed **ret_feed);
 
 /* The recording in a directory or file. */
 int feed_recording_new(uv_loop_t *loop, const char *path, struct feed **ret_feed,
                        struct complaint *complaint);
 
-/* Chooses by the options. Own sweeps come at options->interval_ns, where it is not given at `interval_ns`; whoever gives
- * it gets sweeps of their own. `options` must outlive the feed. 0 or -errno with the complaint. */
+/* Chooses by the options. Own sweeps come at options->interval_ns, where it is not given at
+ * `interval_ns`; whoever gives it gets sweeps of their own. `options` must outlive the feed. 0 or
+ * -errno with the complaint. */
 int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
                struct feed **ret_feed, struct complaint *complaint);
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,11 +17,29 @@
 
 #define SNAPSHOT_BYTES_MAX (UINT64_C(4) << 30)
 #define TEXT_BYTES_MAX (UINT64_C(16) << 20)
+#define SEND_PATIENCE_S 1
+#define NO_ANSWER "the recorder does not answer"
 
 static int fail(struct snapshot_client *client, int error, const char *words)
 {
   (void)snprintf(client->error, sizeof(client->error), "%s", words); /* cut is fine */
   return error;
+}
+
+/* A recorder that hangs takes neither connections nor questions when its queues are full. */
+static int set_patience(int fd)
+{
+  const struct timeval patience = {.tv_sec = SEND_PATIENCE_S};
+
+  return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ? -errno : 0;
+}
+
+/* errno after what set_patience bounds. */
+static int fail_to_send(struct snapshot_client *client)
+{
+  if (errno == EAGAIN || errno == EWOULDBLOCK)
+    return fail(client, -ETIMEDOUT, NO_ANSWER);
+  return fail(client, errno == EPIPE ? -ECONNRESET : -errno, strerror(errno));
 }
 
 int snapshot_client_open(struct snapshot_client *client, const char *path)
@@ -37,8 +56,10 @@ int snapshot_client_open(struct snapshot_client *client, const char *path)
   client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (client->fd < 0)
     return fail(client, -errno, strerror(errno));
-  if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-    error = fail(client, -errno, strerror(errno));
+  if ((error = set_patience(client->fd)) < 0) {
+    (void)fail(client, error, strerror(-error));
+  } else if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+    error = fail_to_send(client);
   } else if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
     error = fail(client, -errno, strerror(errno));
   } else if (peer.uid != 0 && peer.uid != geteuid()) {
@@ -67,7 +88,7 @@ static int wait_readable(struct snapshot_client *client, int timeout_ms, int can
   if (ready < 0)
     return fail(client, -errno, strerror(errno));
   if (ready == 0)
-    return fail(client, -ETIMEDOUT, "the recorder does not answer");
+    return fail(client, -ETIMEDOUT, NO_ANSWER);
   return fds[1].revents ? fail(client, -ECANCELED, "cancelled") : 0;
 }
 
@@ -153,7 +174,7 @@ static int exchange(struct snapshot_client *client, const struct snapshot_questi
   int error;
 
   if (send(client->fd, question, sizeof(*question), MSG_NOSIGNAL) < 0)
-    return fail(client, errno == EPIPE ? -ECONNRESET : -errno, strerror(errno));
+    return fail_to_send(client);
   error = wait_readable(client, timeout_ms, cancel_fd);
   return error < 0 ? error : receive(client, question->type, ret_answer, ret_fd);
 }

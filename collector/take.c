@@ -10,6 +10,7 @@
 
 #include "collector/clock.h"
 #include "collector/feeds.h"
+#include "collector/loop.h"
 #include "collector/snapshot_filter.h"
 #include "model/sweep.h"
 
@@ -116,13 +117,6 @@ static void on_signal(uv_signal_t *signal, int number)
   end(signal->data, 0);
 }
 
-static void close_handle(uv_handle_t *handle, void *unused)
-{
-  (void)unused;
-  if (!uv_is_closing(handle))
-    uv_close(handle, NULL);
-}
-
 static int start(struct taking *t)
 {
   int error = feeds_open(&t->loop, t->take->options, t->take->interval_ns, &t->feed, t->complaint);
@@ -158,9 +152,7 @@ int take_run(const struct take *take, struct complaint *complaint)
     error = t.result;
   }
   feed_close(t.feed);
-  uv_walk(&t.loop, close_handle, NULL);
-  (void)uv_run(&t.loop, UV_RUN_DEFAULT); /* the closings */
-  (void)uv_loop_close(&t.loop);          /* nothing is left in it */
+  loop_end(&t.loop);
   return error;
 }
 

@@ -6,7 +6,9 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "tui/capability.h"
 #include "tui/paint.h"
 #include "tui/screen.h"
 #include "tui/terminal.h"
@@ -45,6 +47,11 @@ static void tui_paint(struct tui *tui, struct tick_clock now)
     return;
   screen_draw(tui->screen, tui->canvas, now, false);
   paint_canvas(tui->paint, tui->canvas);
+}
+
+bool tui_is_possible(void)
+{
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && capability_is_screen();
 }
 
 int tui_open(const struct tui_options *options, struct tui **ret_tui)

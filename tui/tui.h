@@ -42,12 +42,15 @@ struct tui_options {
                           = not at all */
 };
 
+/* Standard input and standard output are a terminal, and TERM says how to place its cursor. Where
+ * not, tui_print can help. */
+bool tui_is_possible(void);
+
 enum tui_action { TUI_CONTINUE, TUI_QUIT };
 
 /* Takes the terminal at standard input and standard output and paints a first, empty screen.
  * Sets LC_CTYPE from the environment. -ENOTTY where one of the two is no terminal, -EBUSY where
- * a tui is open already, -EINVAL where TERM is unknown or cannot place its cursor (tui_print can
- * help), -ENOENT for an unknown pane, -ENOMEM; the terminal is as it was after an error. */
+ * a tui is open already, -EINVAL where TERM is unknown or cannot place its cursor, -ENOENT for an unknown pane, -ENOMEM; the terminal is as it was after an error. */
 int tui_open(const struct tui_options *options, struct tui **ret_tui);
 
 /* Gives the terminal and the signals back. NULL is fine. */

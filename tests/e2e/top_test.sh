@@ -44,3 +44,10 @@ on_screen wide 80 24 TERM=screen-256color LC_ALL=C.UTF-8
 on_screen small 40 10 TERM=screen LC_ALL=C.UTF-8
 on_screen plain 80 24 TERM=screen LC_ALL=C NO_COLOR=1
 ! grep -q "$(printf '[\200-\377]')" "$work/plain" || fail "bytes beyond ASCII under LC_ALL=C"
+
+# A terminal that cannot place its cursor gets the screen as text, once.
+tmux new-session -d -s dumb -x 80 -y 24 "env PS1='prompt> ' HOME='$work' TERM=dumb sh -i"
+poll 30 shows dumb '^prompt>'
+tmux send-keys -t dumb "clear; '$IMPASSE' top --target $demo; echo left=\$?" Enter
+poll 60 shows dumb 'left=0'
+shows dumb 'server_a' || fail "no text for TERM=dumb"
