@@ -232,7 +232,8 @@ static inline void impasse_counter_add(uint64_t *counter, uint64_t n)
 /* ---- The process ---------------------------------------------------------------------------------------------- */
 
 /* Starts the library; the first opening does it too, with default options. Returns 0 (also when it was started before)
- * or why it is off: -EPROTO header and library do not fit, -EPERM, -ENOSYS, -ENOMEM, -EFBIG, ... */
+ * or why it is off: -EPROTO header and library do not fit; -EALREADY another copy of the library works in this process,
+ * as when the program and a plugin link it statically (link both with the shared one); -EPERM, -ENOSYS, -ENOMEM, ... */
 static inline int impasse_start(const struct impasse_options *options)
 {
   (void)options;

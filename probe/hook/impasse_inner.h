@@ -4,6 +4,7 @@
  *
  *    impasse.c         starting and stopping; the page that a fork wipes
  *    impasse_region.c  making regions; putting away those that a fork left behind
+ *    impasse_copy.c    a second copy of the library in the process
  *    impasse_slot.c    which slots are free
  *    impasse_open.c    opening and closing
  *    impasse_name.c    names
@@ -61,10 +62,15 @@ extern struct impasse_gate impasse_gate_closed;
 /* The process state of a library that works, started if need be; else NULL. */
 struct impasse_process *impasse_process_ready(uint64_t abi);
 
-/* Makes the first region, and gets rid of a parent's. -EFBIG, -ENOMEM, ... */
+/* Makes the first region, and gets rid of a parent's. -EALREADY: another copy of the library has one in this process;
+ * -EFBIG, -ENOMEM, ... */
 int impasse_region_first(struct impasse_process *process);
 /* Makes the next region of the chain and publishes it. One thread at a time. -ENOSPC when there are enough. */
 int impasse_region_add(struct impasse_process *process);
+
+/* Does another copy of the library have a region in this process? `own` is described already. False also when /proc does
+ * not tell. */
+bool impasse_copy_elsewhere(const struct impasse_header *own);
 
 /* A free slot with an even generation that nobody else has; NULL and counted when there is none. */
 struct impasse_hot *impasse_slot_take(struct impasse_process *process, uint64_t now_ns);

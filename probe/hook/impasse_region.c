@@ -128,23 +128,43 @@ static void region_remember(struct impasse_header *header, int fd)
   inherited.count = i + 1;
 }
 
-int impasse_region_add(struct impasse_process *process)
+/* A region with a header, not published yet, and its descriptor. */
+static int region_new(uint32_t chain, uint32_t slot_limit, struct impasse_header **ret_header,
+                      int *ret_fd)
 {
-  uint32_t chain = process->region_count;
-  uint32_t before = chain * IMPASSE_SLOTS;
   struct impasse_header *header = NULL;
-  if (chain == IMPASSE_CHAIN_MOST || before >= process->slots_most)
-    return -ENOSPC;
   int fd = region_file();
   if (fd < 0)
     return fd;
   int error = region_map(fd, &header);
-  if (error) {
-    (void)close(fd);
-    return error;
+  if (error)
+    goto out;
+  region_describe(header, chain, slot_limit);
+  if (chain == 0 && impasse_copy_elsewhere(header)) {
+    error = -EALREADY;
+    goto out;
   }
-  uint32_t left = process->slots_most - before;
-  region_describe(header, chain, left < IMPASSE_SLOTS ? left : IMPASSE_SLOTS);
+  *ret_header = header;
+  *ret_fd = fd;
+  return 0;
+out:
+  if (header)
+    (void)munmap(header, IMPASSE_FILE_BYTES);
+  (void)close(fd);
+  return error;
+}
+
+int impasse_region_add(struct impasse_process *process)
+{
+  uint32_t chain = process->region_count;
+  uint32_t before = chain * IMPASSE_SLOTS, left = process->slots_most - before;
+  struct impasse_header *header = NULL;
+  int fd = -1;
+  if (chain == IMPASSE_CHAIN_MOST || before >= process->slots_most)
+    return -ENOSPC;
+  int error = region_new(chain, left < IMPASSE_SLOTS ? left : IMPASSE_SLOTS, &header, &fd);
+  if (error)
+    return error;
   region_remember(header, fd);
   __atomic_store_n(&process->regions[chain], header, __ATOMIC_RELEASE);
   __atomic_store_n(&process->region_count, chain + 1, __ATOMIC_RELEASE);
