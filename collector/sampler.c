@@ -1,6 +1,7 @@
 /* sampler.c - see sampler.h. */
 #include "collector/sampler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,12 +13,13 @@
 #include "collector/clock.h"
 #include "collector/discovery.h"
 #include "collector/model_thread.h"
+#include "collector/quota.h"
 #include "collector/sources.h"
 #include "collector/worker.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
 
-enum { WORKERS_MAX = 1024, TARGETS_MAX = 64, STAT_BYTES_MAX = 4096 };
+enum { TARGETS_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
 #define STOP_PATIENCE_NS CLOCK_NS_PER_S
 
 struct sampler {
@@ -27,19 +29,20 @@ struct sampler {
   struct model_thread *model;
   pthread_t thread;
 
-  pthread_mutex_t lock; /* guards workers, worker_count, stopping, reap */
+  pthread_mutex_t lock; /* guards workers, uids, worker_count, stopping, reap */
   pthread_cond_t changed;
-  struct worker *workers[WORKERS_MAX];
+  struct worker *workers[QUOTA_MAX];
+  int64_t uids[QUOTA_MAX]; /* of their targets when they were opened */
   size_t worker_count;
   bool stopping;
   bool reap; /* a worker has ended */
 
   /* of the discovery thread */
   struct discovery *discovery;
-  uint64_t told
-      [TARGETS_MAX]; /* target_keys of named processes that have a row though nothing reads them */
+  /* Keys of processes that have a row though nothing reads them. */
+  uint64_t told[TARGETS_MAX];
   size_t told_count;
-  bool first_pass;
+  bool passed_once;
   bool told_left_out;
 };
 
@@ -100,6 +103,19 @@ static bool is_wanted(const struct sampler *s, const struct reach_target *target
 
 /* --- looking at one process --- */
 
+static const char *room_words(int error)
+{
+  switch (error) {
+  case -EXFULL:
+    return "1024 are watched already";
+  case -EDQUOT:
+    return "512 of this user are watched already";
+  default:
+    return strerror(-error);
+  }
+}
+static_assert(QUOTA_MAX == 1024 && QUOTA_USER_MAX == 512, "room_words");
+
 /* A target that there was no room or no descriptor for is told, once until a worker ends. */
 static void tell_left_out(struct sampler *s, int error)
 {
@@ -109,26 +125,41 @@ static void tell_left_out(struct sampler *s, int error)
     return;
   s->told_left_out = true;
   (void)snprintf(reason, sizeof(reason), "targets left out: %s; name those you want with --target",
-                 error == -EXFULL ? "1024 are watched already" : strerror(-error));
+                 room_words(error));
   model_thread_gap(s->model, reason, clock_wall_ms(), VALUE_UNKNOWN, VALUE_UNKNOWN);
 }
 
-static bool is_full(struct sampler *s)
+static int64_t read_uid(const struct reach_target *target)
 {
-  bool full;
+  int64_t uid = VALUE_UNKNOWN;
+  char *text;
+  size_t length;
 
-  pthread_mutex_lock(&s->lock);
-  full = s->worker_count == WORKERS_MAX;
-  pthread_mutex_unlock(&s->lock);
-  return full;
+  if (reach_file(target, "status", STATUS_BYTES_MAX, &text, &length) < 0)
+    return VALUE_UNKNOWN;
+  (void)process_parse_uid(text, &uid); /* leaves it unknown on failure */
+  free(text);
+  return uid;
 }
 
+static int check_quota(struct sampler *s, int64_t uid)
+{
+  int error;
+
+  pthread_mutex_lock(&s->lock);
+  error = quota_check(s->uids, s->worker_count, uid, (int64_t)geteuid());
+  pthread_mutex_unlock(&s->lock);
+  return error;
+}
+
+/* Takes the target over. */
 static int watch(struct sampler *s, struct reach_target *target, const struct source *source)
 {
   struct worker_setup setup = {
       .interval_ns = s->interval_ns, .post = on_sweep, .ended = on_end, .context = s};
   struct worker *worker;
-  int error = is_full(s) ? -EXFULL : 0;
+  int64_t uid = read_uid(target);
+  int error = check_quota(s, uid);
 
   if (error < 0)
     reach_close(target);
@@ -139,7 +170,8 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
     return error;
   }
   pthread_mutex_lock(&s->lock);
-  s->workers[s->worker_count++] = worker;
+  s->workers[s->worker_count] = worker;
+  s->uids[s->worker_count++] = uid;
   pthread_mutex_unlock(&s->lock);
   return 0;
 }
@@ -164,20 +196,24 @@ static void forget_told(struct sampler *s, uint64_t target_key)
       s->told[i--] = s->told[--s->told_count];
 }
 
-/* A row for a process that was named and cannot be read. */
-static void tell_unreadable(struct sampler *s, const struct reach_target *target,
-                            const char *reason)
+/* A row for a process that is wanted and not read, as long as there are not too many of them.
+ * Returns how many sweeps that makes. */
+static size_t tell_unreadable(struct sampler *s, const struct reach_target *target,
+                              const char *reason)
 {
   uint64_t key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
-  struct sweep *sweep = row_without_reader(key, TARGET_UNREADABLE, reason);
+  struct sweep *sweep;
 
+  forget_told(s, key);
+  if (s->told_count == TARGETS_MAX)
+    return 0;
+  sweep = row_without_reader(key, TARGET_UNREADABLE, reason);
   if (!sweep)
-    return;
+    return 0;
   (void)process_fill(target, sweep); /* what it cannot read stays unknown */
   model_thread_post(s->model, sweep);
-  forget_told(s, key);
-  if (s->told_count < TARGETS_MAX)
-    s->told[s->told_count++] = key;
+  s->told[s->told_count++] = key;
+  return 1;
 }
 
 /* Those of them that have gone are told as well: no worker would see it. */
@@ -201,25 +237,33 @@ static void tell_gone(struct sampler *s)
   }
 }
 
-/* Asks every source; returns how many read it from now on. The reason is that of the last one that could not tell. */
+/* Asks every source; returns how many read it from now on. The reason is that of the last one that
+ * could not tell, or that its user has no room left: then *ret_refused. */
 static size_t recognise(struct sampler *s, pid_t pid, struct reach_target *target,
-                        char reason[SOURCE_REASON_BYTES])
+                        char reason[SOURCE_REASON_BYTES], bool *ret_refused)
 {
   size_t watched = 0;
 
   for (const struct source *const *source = sources; *source; source++) {
     char text[SOURCE_REASON_BYTES] = "";
     struct reach_target *own;
-    int answer = (*source)->probe(target, text);
+    int answer = (*source)->probe(target, text), error;
 
     if (answer < 0)
       memcpy(reason, text, sizeof(text));
     if (answer != 1 || reach_open(pid, &own) < 0)
       continue;
-    if (reach_start_ticks(own) != reach_start_ticks(target))
+    if (reach_start_ticks(own) != reach_start_ticks(target)) {
       reach_close(own);
-    else if (watch(s, own, *source) == 0)
-      watched++;
+      continue;
+    }
+    error = watch(s, own, *source);
+    watched += error == 0;
+    if (error == -EDQUOT) {
+      (void)snprintf(reason, SOURCE_REASON_BYTES, "left out: %s; name it with --target",
+                     room_words(error));
+      *ret_refused = true;
+    }
   }
   if (watched > 0)
     forget_told(s, TARGET_KEY(reach_start_ticks(target), pid));
@@ -227,32 +271,41 @@ static size_t recognise(struct sampler *s, pid_t pid, struct reach_target *targe
 }
 
 /* Returns how many sweeps are to be expected from it. */
+static size_t look_at(struct sampler *s, pid_t pid, struct reach_target *target, bool *ret_watched)
+{
+  static const char no_source[] =
+      "no source recognises it: it does not use the hook library (libimpasse)";
+  char reason[SOURCE_REASON_BYTES] = "";
+  bool refused = false;
+  size_t watched;
+
+  if (!is_wanted(s, target))
+    return 0;
+  watched = recognise(s, pid, target, reason, &refused);
+  *ret_watched = watched > 0;
+  if (watched == 0 && (s->target_count > 0 || refused))
+    return tell_unreadable(s, target, *reason ? reason : no_source);
+  return watched;
+}
+
+/* As look_at. */
 static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
 {
   uint64_t begin = clock_thread_ns(), start_ticks = 0;
-  char reason[SOURCE_REASON_BYTES] = "";
   struct reach_target *target;
-  size_t watched = 0, told = 0;
+  size_t expected = 0;
+  bool watched = false;
   int error = reach_open(pid, &target);
 
   if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
     tell_left_out(s, error);
   if (error == 0) {
     start_ticks = reach_start_ticks(target);
-    if (is_wanted(s, target)) {
-      watched = recognise(s, pid, target, reason);
-      if (watched == 0 && s->target_count > 0) {
-        tell_unreadable(
-            s, target,
-            *reason ? reason
-                    : "no source recognises it: it does not use the hook library (libimpasse)");
-        told = 1;
-      }
-    }
+    expected = look_at(s, pid, target, &watched);
     reach_close(target);
   }
-  discovery_looked(s->discovery, pid, start_ticks, watched > 0, clock_thread_ns() - begin, now_ns);
-  return watched + told;
+  discovery_looked(s->discovery, pid, start_ticks, watched, clock_thread_ns() - begin, now_ns);
+  return expected;
 }
 
 /* --- the discovery thread --- */
@@ -267,6 +320,7 @@ static struct worker *take_ended(struct sampler *s)
     if (worker_ended(s->workers[i])) {
       worker = s->workers[i];
       s->workers[i] = s->workers[--s->worker_count];
+      s->uids[i] = s->uids[s->worker_count];
       break;
     }
   }
@@ -302,9 +356,9 @@ static void pass(struct sampler *s)
       expected += look(s, pid, now);
     else
       discovery_looked(s->discovery, pid, 0, true, 0, now);
-  if (!s->first_pass)
+  if (!s->passed_once)
     model_thread_begin(s->model, expected);
-  s->first_pass = true;
+  s->passed_once = true;
 }
 
 static void *sampler_run(void *argument)
