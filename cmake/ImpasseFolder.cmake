@@ -62,17 +62,30 @@ function(impasse_headers name dir)
   target_include_directories(${name} INTERFACE ${face})
 endfunction()
 
-# impasse_test(NAME SOURCES file... [DEPENDS lib...] [LIBRARIES target...] [LABELS l...] [TIMEOUT s])
-#   A cmocka program and its ctest entry of the same name. Runs with the source tree as its working directory.
+# impasse_ctest(NAME COMMAND word... [DIRECTORY dir] [ENVIRONMENT x=y...] [LABELS l...] [TIMEOUT s] [FIXTURES property f...])
+#   The ctest entry BUILD/NAME, BUILD being the name of the build directory: one ctest runs several builds (see run), and
+#   what it knows of a test goes by nothing but the name. Runs in the source tree, for two minutes at most.
+function(impasse_ctest name)
+  cmake_parse_arguments(arg "" "DIRECTORY;TIMEOUT" "COMMAND;ENVIRONMENT;LABELS;FIXTURES" ${ARGN})
+  if(NOT arg_DIRECTORY)
+    set(arg_DIRECTORY ${CMAKE_SOURCE_DIR})
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  get_filename_component(build ${CMAKE_BINARY_DIR} NAME)
+  add_test(NAME ${build}/${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${arg_DIRECTORY})
+  set_tests_properties(${build}/${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+    ENVIRONMENT "${arg_ENVIRONMENT}" LABELS "${arg_LABELS}" ${arg_FIXTURES})
+endfunction()
+
+# impasse_test(NAME SOURCES file... [DEPENDS lib...] [LIBRARIES target...] [ENVIRONMENT x=y...] [TIMEOUT s])
+#   A cmocka program and its ctest entry of the same name.
 function(impasse_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;LABELS;ARGS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;ENVIRONMENT" ${ARGN})
   string(REPLACE "." "_" program test_${name})
   add_executable(${program} ${arg_SOURCES})
   impasse_compile_options(${program})
   target_link_libraries(${program} PRIVATE ${arg_DEPENDS} ${arg_LIBRARIES} PkgConfig::CMOCKA m)
-  add_test(NAME ${name} COMMAND ${program} ${arg_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 120)
-  endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${arg_LABELS}")
+  impasse_ctest(${name} COMMAND ${program} ENVIRONMENT ${arg_ENVIRONMENT} TIMEOUT ${arg_TIMEOUT})
 endfunction()
