@@ -254,6 +254,7 @@ static void tick(struct model_thread *m)
   if (error == 0)
     publish(m, snapshot);
   m->tick_cpu_ns = clock_thread_ns() - cpu;
+  tick_by(m, tick_next_ns(m->state)); /* an alert fires when it is due */
   m->round_count = 0;
   do_rounds(m, m->rounds, rounds);
 }

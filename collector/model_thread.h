@@ -1,6 +1,7 @@
 /*
- * model_thread.h - the thread that owns the model's state: it takes sweeps from the workers, makes a tick at each
- * interval and at once when a wait round changed a verdict or a new target was read, and publishes the snapshots.
+ * model_thread.h - the thread that owns the model's state: it takes sweeps from the workers, makes a tick at
+ * each interval, at once when a wait round changed a verdict or a new target was read, and when an
+ * alert is due, and publishes the snapshots.
  *
  *    workers --> bounded queue --> [ FULL, FAILED: kept for the tick | ROUND: tick_round at once ] --> publish
  *

@@ -152,6 +152,35 @@ static void ticks_come_in_turn_without_any_sweep(void **state)
   world_done(&w);
 }
 
+static bool has_firing_alert(const struct snapshot *s)
+{
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ALERTS); row++)
+    if (snapshot_enum(s, RELATION_ALERTS, ALERTS_STATE, row) == ALERT_FIRING)
+      return true;
+  return false;
+}
+
+static void an_alert_fires_when_it_is_due_and_not_at_the_next_tick_in_turn(void **state)
+{
+  struct world w;
+  struct sweep *unreadable = sweep_of(TARGET_KEY(5, 1), SWEEP_FAILED);
+  bool fired = false;
+
+  (void)state;
+  unreadable->target.state = TARGET_UNREADABLE;
+  world_init(&w, LONG_NS);
+  model_thread_begin(w.model, 1);
+  model_thread_post(w.model, unreadable);
+  for (uint64_t tick = 1; !fired; tick++) {
+    struct snapshot *s = await_tick(&w, tick);
+
+    assert_true(snapshot_rows(s, RELATION_ALERTS) > 0); /* pending from the first */
+    fired = has_firing_alert(s);
+    snapshot_unref(s);
+  }
+  world_done(&w);
+}
+
 static void a_gap_is_shown(void **state)
 {
   struct world w;
@@ -187,6 +216,7 @@ int main(void)
       cmocka_unit_test(impasse_itself_has_a_row),
       cmocka_unit_test(a_target_that_is_new_is_shown_out_of_turn),
       cmocka_unit_test(ticks_come_in_turn_without_any_sweep),
+      cmocka_unit_test(an_alert_fires_when_it_is_due_and_not_at_the_next_tick_in_turn),
       cmocka_unit_test(a_gap_is_shown),
       cmocka_unit_test(what_is_queued_at_the_end_is_freed),
   };

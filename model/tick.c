@@ -221,6 +221,11 @@ int tick_step(struct tick_state *state, struct sweep *const *sweeps, size_t swee
   return e;
 }
 
+uint64_t tick_next_ns(const struct tick_state *state)
+{
+  return alerts_next_ns(state->alerts);
+}
+
 int tick_round(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count,
                struct tick_clock now, bool *ret_changed)
 {

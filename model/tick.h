@@ -55,6 +55,10 @@ int tick_step(struct tick_state *state, struct sweep *const *sweeps, size_t swee
 int tick_round(struct tick_state *state, struct sweep *const *sweeps, size_t sweep_count,
                struct tick_clock now, bool *ret_changed);
 
+/* When the next tick is of use even without a sweep: the earliest CLOCK_MONOTONIC time at which an
+ * alert of the last tick changes its state, see alerts_next_ns. UINT64_MAX: never. */
+uint64_t tick_next_ns(const struct tick_state *state);
+
 /* Forgets a target at once (the collector stopped watching it). */
 void tick_forget(struct tick_state *state, uint64_t target_key);
 
