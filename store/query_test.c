@@ -158,7 +158,8 @@ static void only_questions_are_answered(void **state)
                                         "DROP VIEW deadlocks",
                                         "REINDEX",
                                         "ANALYZE",
-                                        "SAVEPOINT x"};
+                                        "SAVEPOINT x",
+                                        "SELECT name FROM pragma_table_info('actors')"};
   struct live *live = show_world(7);
 
   (void)state;
@@ -172,7 +173,6 @@ static void only_questions_are_answered(void **state)
   }
   assert_int_not_equal(access("/tmp/impasse-stolen", F_OK), 0);
   assert_refused(live, "SELECT load_extension('/tmp/x')", -EINVAL, "load_extension");
-  assert_refused(live, "SELECT name FROM pragma_table_info('actors')", -EINVAL, "");
   assert_refused(live, "", -EINVAL, "no statement");
   assert_refused(live, "SELECT 1; SELECT 2", -EINVAL, "one statement");
   assert_answer(live, "SELECT 1 AS a; -- and no more", "a\r\n1\r\n");
