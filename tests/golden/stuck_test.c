@@ -22,6 +22,7 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #define DEADLINE_MS 20000
 
@@ -33,21 +34,28 @@ static int64_t now_ms(void)
   return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
 }
 
+/* The modes are asked before there is a child that changes them. */
 static pid_t start(int *ret_terminal, struct termios *ret_modes)
 {
   struct winsize size = {.ws_row = 60, .ws_col = 200};
   const char *program = getenv("GOLDEN_SHOW");
-  pid_t child = forkpty(ret_terminal, NULL, NULL, &size);
+  int slave;
+  pid_t child;
 
+  assert_int_equal(openpty(ret_terminal, &slave, NULL, NULL, &size), 0);
+  assert_int_equal(tcgetattr(*ret_terminal, ret_modes), 0);
+  child = fork();
   assert_true(child >= 0);
   if (child == 0) {
+    (void)close(*ret_terminal);
+    if (login_tty(slave))
+      _exit(126);
     (void)setenv("TERM", "xterm-256color", 1);
     (void)setenv("LC_ALL", "C.UTF-8", 1);
     (void)execl(program, program, "many", "mailboxes", (char *)NULL);
     _exit(127);
   }
-  /* forkpty's terminal has the modes of a fresh one until the program changes them */
-  assert_int_equal(tcgetattr(*ret_terminal, ret_modes), 0);
+  assert_int_equal(close(slave), 0);
   return child;
 }
 
