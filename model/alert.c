@@ -43,6 +43,7 @@ struct finding_sink {
   size_t count;
   size_t bytes;
   uint64_t lost;
+  bool none_resolved; /* for sure: there is nobody to forget until the next tick */
   struct tick_clock now;
   const char *rule;
 };
@@ -152,12 +153,15 @@ static bool forget_one(struct finding_sink *alerts)
 {
   size_t oldest = SIZE_MAX;
 
+  if (alerts->none_resolved)
+    return false;
   for (size_t i = 0; i < alerts->count; i++)
     if (alerts->alerts[i]->state == ALERT_RESOLVED &&
         (oldest == SIZE_MAX ||
          alerts->alerts[i]->resolved_ns < alerts->alerts[oldest]->resolved_ns))
       oldest = i;
-  if (oldest == SIZE_MAX)
+  alerts->none_resolved = oldest == SIZE_MAX;
+  if (alerts->none_resolved)
     return false;
   take_out(alerts, oldest);
   return true;
@@ -401,6 +405,7 @@ void alerts_end(struct finding_sink *alerts)
     }
   }
   alerts->count = kept;
+  alerts->none_resolved = false;
   inhibit(alerts);
 }
 

@@ -389,6 +389,7 @@ static void fill_group(struct build *b, uint32_t node, const struct waiting *wai
 {
   const struct tick_feed *feed = b->feeds[waiting->feed];
   const struct sweep_wait *wait = &feed->sweep->waits[i];
+  const struct wait_memory *memory = &feed->waits[i];
   const uint32_t *rows = b->out->holder_rows + b->out->holder_first[waiting->feed];
   struct waitgraph_group *group = &b->groups[b->out->graph.group_count];
 
@@ -398,6 +399,7 @@ static void fill_group(struct build *b, uint32_t node, const struct waiting *wai
       .needs = wait->needs,
       .open = wait->open,
       .timed = wait->timeout != TIMEOUT_NONE,
+      .fresh = memory->end_first_ns >= memory->begin_last_ns,
   };
   for (uint32_t h = 0; h < wait->holder_count; h++) {
     uint32_t row = rows[wait->holder_first + h];
@@ -411,8 +413,8 @@ static void fill_group(struct build *b, uint32_t node, const struct waiting *wai
   b->out->group_wait[b->out->graph.group_count] = i;
   /* A timer ends a wait as surely as a holder does: what it may end is never proven. */
   b->out->spans[b->out->graph.group_count++] = (struct certainty_span){
-      .end_first_ns = feed->waits[i].end_first_ns,
-      .begin_last_ns = feed->waits[i].begin_last_ns,
+      .end_first_ns = memory->end_first_ns,
+      .begin_last_ns = memory->begin_last_ns,
       .exclusive = wait->exclusive && wait->timeout == TIMEOUT_NONE,
   };
 }

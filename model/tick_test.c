@@ -457,6 +457,44 @@ static void a_second_call_to_the_same_callee_starts_anew(void **context)
 
 /* The halves of the circle never hold at one time: each read sees the old call of one and a new
  * call of the other. */
+/* a needs b and c, b needs a; c runs until it needs a, too. */
+static struct sweep *read_growing(struct sweep *sweep, bool grown)
+{
+  struct sweep_wait *first = calls(sweep, KEY(1), KEY(2), 1);
+
+  first->exclusive = true;
+  first->holder_count = 2;
+  sweep_add_holder(sweep)->actor = KEY(3);
+  calls(sweep, KEY(2), KEY(1), 1)->exclusive = true;
+  if (grown)
+    calls(sweep, KEY(3), KEY(1), 1)->exclusive = true;
+  else
+    has_actor(sweep, KEY(3), ACTOR_RUNNING);
+  return sweep;
+}
+
+static void a_circle_that_grows_stays_as_sure_as_it_was(void **context)
+{
+  struct world *w = *context;
+
+  step(w, read_growing(read_full(w), false));
+  pass(w, 0.1);
+  assert_true(round_changes(w, read_growing(read_round(w), false)));
+  step(w, NULL);
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+  expect_verdict(w, KEY(2), "deadlock", "proven");
+  pass(w, 0.1);
+  assert_false(round_changes(w, read_growing(read_round(w), true)));
+  step(w, NULL);
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+  expect_verdict(w, KEY(3), "victim", "proven");
+  pass(w, 0.1);
+  assert_true(round_changes(w, read_growing(read_round(w), true)));
+  step(w, NULL);
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+  expect_verdict(w, KEY(3), "deadlock", "proven");
+}
+
 static void a_phantom_circle_is_never_confirmed(void **context)
 {
   struct world *w = *context;
@@ -813,6 +851,7 @@ int main(void)
       TEST(a_circle_is_suspected_then_confirmed_by_the_second_round),
       TEST(exclusive_waits_make_it_proven),
       TEST(a_second_call_to_the_same_callee_starts_anew),
+      TEST(a_circle_that_grows_stays_as_sure_as_it_was),
       TEST(a_phantom_circle_is_never_confirmed),
       TEST(a_changed_holder_starts_anew),
       TEST(a_recycled_slot_is_another_holder),

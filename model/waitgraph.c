@@ -9,7 +9,7 @@
  * component does freedom have to spread.
  *
  *    edges (node -> holders)  ->  components of the whole graph, holders first
- *                             ->  reduce x 2: residue[node] = free, left by both, or by the second
+ *                             ->  reduce x 2, or x 4: residue[node] = the first pass that leaves it
  *                             ->  components again, of each residue within each component: cores
  *                             ->  sums over the components: behind
  */
@@ -23,7 +23,26 @@
 
 #define NEVER UINT32_MAX /* of group_needs: no holder can free it */
 
-enum residue { RESIDUE_FREE, RESIDUE_BLOCKED, RESIDUE_TIMED };
+/* What a reduction leaves, by what blocks in it. A node is what the first of the passes says that
+ * leaves it; what holds it up there was left by that pass too, so it belongs to this residue or to
+ * an earlier one. */
+enum residue {
+  RESIDUE_FREE,
+  RESIDUE_SETTLED,
+  RESIDUE_SETTLED_TIMED,
+  RESIDUE_BLOCKED,
+  RESIDUE_TIMED,
+  RESIDUE_COUNT
+};
+
+static const struct pass {
+  bool timed_blocks, fresh_blocks;
+} passes[RESIDUE_COUNT] = {
+    [RESIDUE_SETTLED] = {false, false},
+    [RESIDUE_SETTLED_TIMED] = {true, false},
+    [RESIDUE_BLOCKED] = {false, true},
+    [RESIDUE_TIMED] = {true, true},
+};
 
 /* What the search reads of a node stands together: a long chain is followed at the pace of the
  * memory. */
@@ -259,11 +278,13 @@ static bool is_stuck(const struct waitgraph_group *group)
 /* How many holders of its own component must become free before the group is: 0 = it is free
  * already. Those of other components are decided, those of its own not yet. */
 static uint32_t needs_of(const struct work *w, const struct waitgraph *g,
-                         const struct waitgraph_group *group, bool timed_blocks)
+                         const struct waitgraph_group *group, struct pass pass)
 {
   uint32_t component = w->component[group->node], inside = 0, blocked = 0;
 
-  if (group->timed && (!timed_blocks || group->holder_count == 0))
+  if (group->fresh && !pass.fresh_blocks)
+    return 0;
+  if (group->timed && (!pass.timed_blocks || group->holder_count == 0))
     return 0;
   if (is_stuck(group))
     return NEVER;
@@ -307,7 +328,7 @@ static void list_waiters(struct work *w, const struct waitgraph *g, uint32_t fir
 
 /* Decides the nodes of one component whose holders outside are decided: freedom spreads along the
  * lists until nothing changes. */
-static void reduce_circle(struct work *w, const struct waitgraph *g, bool timed_blocks,
+static void reduce_circle(struct work *w, const struct waitgraph *g, struct pass pass,
                           uint32_t first, uint32_t end)
 {
   uint32_t *queue = w->stack, head = 0, tail = 0;
@@ -317,7 +338,7 @@ static void reduce_circle(struct work *w, const struct waitgraph *g, bool timed_
     uint32_t node = w->order[i];
 
     for (uint32_t group = w->group_first[node]; group < w->group_first[node + 1]; group++)
-      w->group_needs[group] = needs_of(w, g, &g->groups[group], timed_blocks);
+      w->group_needs[group] = needs_of(w, g, &g->groups[group], pass);
   }
   for (uint32_t i = first; i < end; i++) {
     uint32_t node = w->order[i];
@@ -340,7 +361,7 @@ static void reduce_circle(struct work *w, const struct waitgraph *g, bool timed_
 }
 
 /* A node on no circle, or on one with itself alone: what it holds up does not decide about it. */
-static bool is_free(const struct work *w, const struct waitgraph *g, bool timed_blocks,
+static bool is_free(const struct work *w, const struct waitgraph *g, struct pass pass,
                     uint32_t node)
 {
   uint32_t group = w->group_first[node], end = w->group_first[node + 1];
@@ -348,23 +369,25 @@ static bool is_free(const struct work *w, const struct waitgraph *g, bool timed_
   if (group == end)
     return true;
   while (group < end)
-    if (needs_of(w, g, &g->groups[group++], timed_blocks) == 0)
+    if (needs_of(w, g, &g->groups[group++], pass) == 0)
       return true;
   return false;
 }
 
 /* Frees nodes until nothing changes. Those left get the residue; nodes that have one already keep
  * it. */
-static void reduce(struct work *w, const struct waitgraph *g, bool timed_blocks, enum residue left)
+static void reduce(struct work *w, const struct waitgraph *g, enum residue left)
 {
+  struct pass pass = passes[left];
+
   memset(w->freed, 0, g->node_count);
   for (uint32_t k = 0; k < w->component_count; k++) {
     uint32_t first = w->component_first[k], end = w->component_first[k + 1];
 
     if (end - first == 1)
-      w->freed[w->order[first]] = is_free(w, g, timed_blocks, w->order[first]);
+      w->freed[w->order[first]] = is_free(w, g, pass, w->order[first]);
     else
-      reduce_circle(w, g, timed_blocks, first, end);
+      reduce_circle(w, g, pass, first, end);
   }
   for (uint32_t node = 0; node < g->node_count; node++)
     if (w->residue[node] == RESIDUE_FREE && !w->freed[node])
@@ -400,7 +423,7 @@ static void judge_component(struct waitgraph *g, const struct work *w, const uin
     uint32_t node = nodes[i];
 
     if (core) {
-      g->verdict[node] = residue == RESIDUE_BLOCKED ? VERDICT_DEADLOCK : VERDICT_TIMED;
+      g->verdict[node] = passes[residue].timed_blocks ? VERDICT_TIMED : VERDICT_DEADLOCK;
       g->core[node] = w->label[node];
     } else {
       g->verdict[node] = all_stuck(g, w, node) ? VERDICT_STUCK : VERDICT_VICTIM;
@@ -433,7 +456,7 @@ static void judge(struct waitgraph *g, struct work *w)
       .w = w, .label = w->label, .order = g->order, .index = 1, .component = g->node_count + 1};
 
   memset(w->label, 0, g->node_count * sizeof(*w->label));
-  for (s.residue = RESIDUE_BLOCKED; s.residue <= RESIDUE_TIMED; s.residue++)
+  for (s.residue = RESIDUE_FREE + 1; s.residue < RESIDUE_COUNT; s.residue++)
     judge_residue(g, &s);
   g->order_count = s.ordered;
 }
@@ -662,12 +685,24 @@ static int allocate_results(struct waitgraph *g)
   return 0;
 }
 
-static bool any_timed(const struct waitgraph *g)
+/* All passes that can leave something else than a later one: without timed waits those with them
+ * leave the same as those without, and where every wait is fresh, or none, nothing stood before. */
+static void reduce_all(struct work *w, const struct waitgraph *g)
 {
-  for (uint32_t i = 0; i < g->group_count; i++)
-    if (g->groups[i].timed)
-      return true;
-  return false;
+  uint32_t timed = 0, fresh = 0;
+
+  for (uint32_t i = 0; i < g->group_count; i++) {
+    timed += g->groups[i].timed;
+    fresh += g->groups[i].fresh;
+  }
+  memset(w->residue, RESIDUE_FREE, g->node_count);
+  for (enum residue left = RESIDUE_FREE + 1; left < RESIDUE_COUNT; left++) {
+    if (passes[left].timed_blocks && timed == 0)
+      continue;
+    if (!passes[left].fresh_blocks && (fresh == 0 || fresh == g->group_count))
+      continue;
+    reduce(w, g, left);
+  }
 }
 
 int waitgraph_reduce(struct waitgraph *g)
@@ -690,10 +725,7 @@ int waitgraph_reduce(struct waitgraph *g)
     goto out;
   index_edges(&w, g);
   find_components(&w, g);
-  memset(w.residue, RESIDUE_FREE, g->node_count);
-  reduce(&w, g, false, RESIDUE_BLOCKED);
-  if (any_timed(g))
-    reduce(&w, g, true, RESIDUE_TIMED);
+  reduce_all(&w, g);
   judge(g, &w);
   e = number_cores(g, &w);
   if (e)

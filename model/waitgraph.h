@@ -18,6 +18,11 @@
  *
  * A stuck group with a timeout is free: the timeout ends it.
  *
+ * Each of the two is done with fresh waits free before it is done with all. So a core that stood
+ * before goes on being told as it is; whoever joins it by a fresh wait is its victim until the wait
+ * is not fresh any more, and only then a member. Without this a circle that grows with every read
+ * would never be sure.
+ *
  * `behind` counts over all waits, whether they can end or not. It is exact: components (of the
  * whole graph) with one way out form trees, whose sums are exact; where several ways meet again,
  * the components that are not of such trees are walked, for at most WAITGRAPH_WALK_STEPS steps a
@@ -45,6 +50,7 @@ struct waitgraph_group {
   uint8_t needs; /* enum wait_needs */
   bool open;
   bool timed; /* a timeout will, or for all we know may, end it */
+  bool fresh; /* one read saw it: it need not have held at one time with the others */
 };
 
 struct waitgraph {
@@ -68,8 +74,8 @@ struct waitgraph {
     bool timed;
   } * cores;
   uint32_t *members;
-  /* out: the nodes that are not free, holders before their waiters, members of a core side by side;
-   * what only the second reduction leaves comes last */
+  /* out: the nodes that are not free, what holds a node up before it, members of a core side by
+   * side */
   uint32_t *order;
   uint32_t order_count;
 };

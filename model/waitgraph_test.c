@@ -164,6 +164,32 @@ static void a_timeout_makes_a_core_timed_and_leaves_others_alone(void **context)
   waitgraph_done(&d.graph);
 }
 
+static void a_circle_that_stood_before_is_told_apart_from_what_joins_it(void **context)
+{
+  struct drawing d;
+  struct waitgraph_group *joins;
+
+  (void)context;
+  draw_nodes(&d, 4);
+  draw_wait(&d, 0, NEEDS_ALL, (uint32_t[]){1, 2}, 2);
+  draw_call(&d, 1, 0);
+  joins = draw_call(&d, 2, 0);
+  joins->fresh = true;
+  draw_call(&d, 3, 2);
+  expect_verdicts(&d, "ddvv");
+  assert_int_equal(d.graph.cores[0].member_count, 2);
+  assert_int_equal(d.graph.cores[0].victim_count, 2);
+  waitgraph_done(&d.graph);
+  joins->fresh = false;
+  expect_verdicts(&d, "dddv");
+  waitgraph_done(&d.graph);
+  for (uint32_t i = 0; i < d.graph.group_count; i++)
+    d.groups[i].fresh = true; /* nothing stood before: what there is, is all there is to tell */
+  expect_verdicts(&d, "dddv");
+  assert_int_equal(d.graph.core_count, 1);
+  waitgraph_done(&d.graph);
+}
+
 static void a_wait_that_nobody_can_end_is_stuck_unless_it_has_a_timeout(void **context)
 {
   struct drawing d;
@@ -210,18 +236,20 @@ static void indices_out_of_range_are_refused(void **context)
 /* --- the oracle --- */
 
 struct truth {
-  bool left[2][NODES_MAX];                  /* by the first reduction, and by the second */
-  bool reaches[NODES_MAX][NODES_MAX];       /* in the whole graph, over at least one edge */
-  bool reaches_in[2][NODES_MAX][NODES_MAX]; /* within left[0], and within left[1] but not left[0] */
+  uint8_t residues[NODES_MAX];        /* the pass that left it first, 0 = free; even: timed block */
+  bool reaches[NODES_MAX][NODES_MAX]; /* in the whole graph, over at least one edge */
+  bool reaches_in[NODES_MAX][NODES_MAX]; /* within one residue */
 };
 
 static bool group_is_free(const struct drawing *d, const struct waitgraph_group *group,
-                          const bool *free_node, bool timed_blocks)
+                          const bool *free_node, bool timed_blocks, bool fresh_blocks)
 {
   uint32_t free_holders = 0;
 
   for (uint32_t h = 0; h < group->holder_count; h++)
     free_holders += free_node[d->holders[group->holder_first + h]];
+  if (group->fresh && !fresh_blocks)
+    return true;
   if (group->timed && (!timed_blocks || group->holder_count == 0))
     return true;
   if (group->holder_count == 0)
@@ -230,7 +258,9 @@ static bool group_is_free(const struct drawing *d, const struct waitgraph_group 
                                    : free_holders == group->holder_count;
 }
 
-static void find_left(const struct drawing *d, bool timed_blocks, bool *ret_left)
+/* Marks with `residue` whom this pass leaves and no earlier one did. */
+static void find_left(const struct drawing *d, bool timed_blocks, bool fresh_blocks,
+                      uint8_t residue, uint8_t *ret_residues)
 {
   bool free_node[NODES_MAX], changed = true;
 
@@ -243,15 +273,18 @@ static void find_left(const struct drawing *d, bool timed_blocks, bool *ret_left
   while (changed) {
     changed = false;
     for (uint32_t g = 0; g < d->graph.group_count; g++) {
-      if (!free_node[d->groups[g].node] && group_is_free(d, &d->groups[g], free_node, timed_blocks))
+      if (!free_node[d->groups[g].node] &&
+          group_is_free(d, &d->groups[g], free_node, timed_blocks, fresh_blocks))
         changed = free_node[d->groups[g].node] = true;
     }
   }
   for (uint32_t i = 0; i < d->graph.node_count; i++)
-    ret_left[i] = !free_node[i];
+    if (!free_node[i] && ret_residues[i] == 0)
+      ret_residues[i] = residue;
 }
 
-static void close_over(const struct drawing *d, const bool *allowed, bool reaches[][NODES_MAX])
+/* Over all nodes, or over those of each residue (NULL: all). */
+static void close_over(const struct drawing *d, const uint8_t *residues, bool reaches[][NODES_MAX])
 {
   uint32_t n = d->graph.node_count;
 
@@ -260,7 +293,7 @@ static void close_over(const struct drawing *d, const bool *allowed, bool reache
     for (uint32_t h = 0; h < d->groups[g].holder_count; h++) {
       uint32_t from = d->groups[g].node, to = d->holders[d->groups[g].holder_first + h];
 
-      reaches[from][to] = allowed[from] && allowed[to];
+      reaches[from][to] = !residues || (residues[from] && residues[from] == residues[to]);
     }
   for (uint32_t k = 0; k < n; k++)
     for (uint32_t i = 0; i < n; i++)
@@ -270,17 +303,13 @@ static void close_over(const struct drawing *d, const bool *allowed, bool reache
 
 static void find_truth(const struct drawing *d, struct truth *t)
 {
-  bool all[NODES_MAX], only_second[NODES_MAX];
-
-  find_left(d, false, t->left[0]);
-  find_left(d, true, t->left[1]);
-  for (uint32_t i = 0; i < d->graph.node_count; i++) {
-    all[i] = true;
-    only_second[i] = t->left[1][i] && !t->left[0][i];
-  }
-  close_over(d, all, t->reaches);
-  close_over(d, t->left[0], t->reaches_in[0]);
-  close_over(d, only_second, t->reaches_in[1]);
+  memset(t->residues, 0, sizeof(t->residues));
+  find_left(d, false, false, 1, t->residues);
+  find_left(d, true, false, 2, t->residues);
+  find_left(d, false, true, 3, t->residues);
+  find_left(d, true, true, 4, t->residues);
+  close_over(d, NULL, t->reaches);
+  close_over(d, t->residues, t->reaches_in);
 }
 
 static bool node_is_stuck(const struct drawing *d, uint32_t node)
@@ -294,13 +323,11 @@ static bool node_is_stuck(const struct drawing *d, uint32_t node)
 
 static uint8_t true_verdict(const struct drawing *d, const struct truth *t, uint32_t node)
 {
-  if (!t->left[1][node])
+  if (t->residues[node] == 0)
     return VERDICT_FREE;
-  if (t->left[0][node] && t->reaches_in[0][node][node])
-    return VERDICT_DEADLOCK;
-  if (!t->left[0][node] && t->reaches_in[1][node][node])
-    return VERDICT_TIMED;
-  return t->left[0][node] && node_is_stuck(d, node) ? VERDICT_STUCK : VERDICT_VICTIM;
+  if (t->reaches_in[node][node])
+    return t->residues[node] % 2 == 0 ? VERDICT_TIMED : VERDICT_DEADLOCK;
+  return node_is_stuck(d, node) ? VERDICT_STUCK : VERDICT_VICTIM;
 }
 
 static void compare_nodes(const struct drawing *d, const struct truth *t, unsigned seed)
@@ -325,12 +352,10 @@ static void compare_cores(const struct drawing *d, const struct truth *t, unsign
 
   for (uint32_t i = 0; i < g->node_count; i++) {
     bool core = g->verdict[i] == VERDICT_DEADLOCK || g->verdict[i] == VERDICT_TIMED;
-    bool timed = g->verdict[i] == VERDICT_TIMED;
-
     if (core != (g->core[i] != WAITGRAPH_NO_CORE))
       fail_msg("seed %u node %u: core %u", seed, i, g->core[i]);
     for (uint32_t j = 0; core && j < g->node_count; j++) {
-      bool together = t->reaches_in[timed][i][j] && t->reaches_in[timed][j][i];
+      bool together = t->reaches_in[i][j] && t->reaches_in[j][i];
 
       if (together != (g->core[j] == g->core[i]))
         fail_msg("seed %u nodes %u %u: cores %u %u", seed, i, j, g->core[i], g->core[j]);
@@ -341,14 +366,13 @@ static void compare_cores(const struct drawing *d, const struct truth *t, unsign
     uint32_t member = g->members[core->member_first], victims = 0;
 
     for (uint32_t j = 0; j < g->node_count; j++)
-      victims += g->core[j] != c && t->left[1][j] && t->reaches[j][member];
+      victims += g->core[j] != c && t->residues[j] && t->reaches[j][member];
     if (core->victim_count != victims || (c && g->members[core[-1].member_first] >= member))
       fail_msg("seed %u core %u: %u victims, wanted %u", seed, c, core->victim_count, victims);
   }
 }
 
-/* Holders come before their waiters, unless they are of one core or the waiter was left by the
- * first reduction. */
+/* Holders come before their waiters of the same residue, unless they are of one core. */
 static void compare_order(const struct drawing *d, const struct truth *t, unsigned seed)
 {
   const struct waitgraph *g = &d->graph;
@@ -358,12 +382,11 @@ static void compare_order(const struct drawing *d, const struct truth *t, unsign
   for (uint32_t i = 0; i < g->order_count; i++)
     place[g->order[i]] = i;
   for (uint32_t i = 0; i < g->node_count; i++)
-    left += t->left[1][i];
+    left += t->residues[i] != 0;
   assert_int_equal(g->order_count, left);
   for (uint32_t i = 0; i < g->node_count; i++)
     for (uint32_t j = 0; j < g->node_count; j++)
-      if (t->left[1][i] && t->left[1][j] && t->reaches_in[!t->left[0][i]][i][j] &&
-          !t->reaches_in[!t->left[0][i]][j][i] && place[i] < place[j])
+      if (t->reaches_in[i][j] && !t->reaches_in[j][i] && place[i] < place[j])
         fail_msg("seed %u: %u before its holder %u", seed, i, j);
 }
 
@@ -399,7 +422,7 @@ static uint32_t random_below(uint64_t *state, uint32_t limit)
 }
 
 /* Few edges make chains and trees, more make knots; some waits are timed, open, stuck, alternatives
- * of one node. */
+ * of one node, in every other graph fresh. */
 static void draw_random(struct drawing *d, unsigned seed)
 {
   uint64_t random = seed * 0x9e3779b97f4a7c15ull + 1;
@@ -419,6 +442,7 @@ static void draw_random(struct drawing *d, unsigned seed)
       group = draw_wait(d, node, (uint8_t)random_below(&random, 2), holders, count);
       group->open = random_below(&random, rarity) == 0;
       group->timed = random_below(&random, rarity) == 0;
+      group->fresh = seed % 2 && random_below(&random, rarity) == 0;
     }
   }
 }
@@ -450,6 +474,7 @@ int main(void)
       cmocka_unit_test(any_needs_one_free_branch_and_all_needs_every_one),
       cmocka_unit_test(an_open_list_frees_any_but_not_all),
       cmocka_unit_test(a_timeout_makes_a_core_timed_and_leaves_others_alone),
+      cmocka_unit_test(a_circle_that_stood_before_is_told_apart_from_what_joins_it),
       cmocka_unit_test(a_wait_that_nobody_can_end_is_stuck_unless_it_has_a_timeout),
       cmocka_unit_test(one_alternative_that_can_end_is_enough),
       cmocka_unit_test(indices_out_of_range_are_refused),
