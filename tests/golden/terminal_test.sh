@@ -58,7 +58,7 @@ ended() {
 
 the_pid() { pgrep -f -n -- "^$show $1" ; }
 
-LC_ALL=C.UTF-8 TZ=UTC tmux new-session -d -x 80 -y 24 'exec sh'
+LC_ALL=C.UTF-8 TZ=UTC tmux new-session -d -x 80 -y 24 "PS1='# ' exec sh"
 until_true "no shell" screen_has '#'
 
 # Text at its place, and every pane by its key.
