@@ -1,13 +1,15 @@
 /*
  * impasse.c - the hook library starts and stops.
  *
- * Process-wide state stands in one private page that a fork wipes (MADV_WIPEONFORK, which raw clone obeys too):
+ * Process-wide state stands in one private page that a fork wipes (MADV_WIPEONFORK, which raw
+ * clone obeys too):
  *
- *    impasse_gate -> struct impasse_process    epoch, phase, regions[]    child sees zeros = not started
- *    last_epoch, inherited[] (plain data)      where regions are mapped   child sees its parent's
+ *    impasse_gate -> impasse_process      epoch, phase, regions[]    child sees zeros: not started
+ *    last_epoch, inherited[]: plain data  where regions are mapped   child sees its parent's
  *
- * A handle carries the epoch, so it is inert in a child until the child starts; from then on it points to zeros, which
- * the child has put where its parent's regions were (impasse_region.c), and whose generation 0 is nobody's.
+ * A handle carries the epoch, so it is inert in a child until the child starts; from then on it
+ * points to zeros, which the child has put where its parent's regions were (impasse_region.c), and
+ * whose generation 0 is nobody's.
  */
 #include <errno.h>
 #include <sched.h>
@@ -75,7 +77,8 @@ static int phase_result(const struct impasse_process *process, uint32_t phase)
   return phase == IMPASSE_PHASE_OFF ? __atomic_load_n(&process->error, __ATOMIC_RELAXED) : -EAGAIN;
 }
 
-/* One thread starts, the others wait for it, but not for ever: it may be a signal handler that interrupted it. */
+/* One thread starts, the others wait for it, but not for ever: it may be a signal handler
+ * that interrupted it. */
 static int process_start_once(struct impasse_process *process,
                               const struct impasse_options *options)
 {

@@ -1,37 +1,41 @@
 /*
- * impasse.h - lets a program be watched: its actors, mailboxes, calls and tables. C11 and C++17 (impasse.hpp is nicer
- * there). Link with -limpasse, or call nothing and pay nothing.
- * Not here: how the state is laid out (region.h), anything that looks at it (the program `impasse`).
+ * impasse.h - lets a program be watched: its actors, mailboxes, calls and tables. C11 and C++17
+ * (impasse.hpp is nicer there). Link with -limpasse, or call nothing and pay nothing.
+ * Not here: how the state is laid out (region.h), anything that looks at it (the program
+ * `impasse`).
  *
  *     struct impasse_actor bank = impasse_actor_open(impasse_text("bank"));
- *     impasse_put(impasse_mailbox_of(bank), 1);                 // by the sender, before it enqueues
- *     impasse_take(impasse_mailbox_of(bank), 1);                // by the bank, after it dequeued
+ *     impasse_put(impasse_mailbox_of(bank), 1);     // by the sender, before it enqueues
+ *     impasse_take(impasse_mailbox_of(bank), 1);    // by the bank, after it dequeued
  *     struct impasse_wait call = impasse_call_begin(client, bank.ref, 0, 0);
  *     ... wait for the answer ...
  *     impasse_call_end(call);
  *     impasse_actor_close(bank);
  *
- * What it promises. It never prints, aborts, blocks, or changes errno. Counters and states cost 1 to 2 ns, no lock, no
- * system call, no allocation; a wait takes one timestamp. On any trouble (no memfd, no memory, a filter on system calls)
- * it switches itself off, impasse_status() says why, and the program goes on. After a fork the child starts afresh at
- * its first open; handles that it inherited are inert there.
+ * What it promises. It never prints, aborts, blocks, or changes errno. Counters and states cost 1
+ * to 2 ns, no lock, no system call, no allocation; a wait takes one timestamp. On any trouble (no
+ * memfd, no memory, a filter on system calls) it switches itself off, impasse_status() says why,
+ * and the program goes on. After a fork the child starts afresh at its first open; handles that it
+ * inherited are inert there.
  *
- * Handles are small values, to be copied at will. There is no state hidden in threads: actors may move between threads,
- * coroutines may suspend. A handle that is zero, closed, inherited or was opened in vain is inert: whatever is done with
- * it does nothing.
+ * Handles are small values, to be copied at will. There is no state hidden in threads: actors may
+ * move between threads, coroutines may suspend. A handle that is zero, closed, inherited or was
+ * opened in vain is inert: whatever is done with it does nothing.
  *
- * Threads. "Runner" below is whoever runs the actor at that moment: one at a time, each hand-over ordered by the
- * program's own scheduler. Everything else may be called by any thread at any time.
+ * Threads. "Runner" below is whoever runs the actor at that moment: one at a time, each hand-over
+ * ordered by the program's own scheduler. Everything else may be called by any thread at any time.
  *
  *    who may call                         what
- *    any thread                           start, stop, class, every _open and _close, put, drop_*, call_forward,
- *                                         runnable, promise_fulfiller, service_*, table_* (with an actor: its runner)
+ *    any thread                           start, stop, class, every _open and _close, put, drop_*,
+ *                                         call_forward, runnable, promise_fulfiller, service_*,
+ *                                         table_* (with an actor: its runner)
  *    one thread at a time for a mailbox   put_single (then nobody calls put on that mailbox), take
- *    the runner of the actor              wait_begin, wait_end and their kin, receive_*, run_*, function, memory
+ *    the runner of the actor              wait_begin, wait_end and their kin, receive_*, run_*,
+ *                                         function, memory
  *
- * Define IMPASSE_DISABLE before including, and all of this compiles to nothing (the library need not be linked).
- * Define IMPASSE_USDT (needs <sys/sdt.h>) for USDT sites, 1-byte nops, in the inlined operations as well; the others
- * have theirs in the library.
+ * Define IMPASSE_DISABLE before including, and all of this compiles to nothing (the library need
+ * not be linked). Define IMPASSE_USDT (needs <sys/sdt.h>) for USDT sites, 1-byte nops, in the
+ * inlined operations as well; the others have theirs in the library.
  */
 #ifndef IMPASSE_H
 #define IMPASSE_H
@@ -59,7 +63,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* ---- Handles -------------------------------------------------------------------------------------------------- */
+/* ---- Handles --------------------------------------------------------------------------------- */
 
 /* What all handles have in common, and what a holder is named by. All zero = nobody known. */
 struct impasse_ref {
@@ -103,9 +107,10 @@ static inline struct impasse_ref impasse_unknown(void)
   return ref;
 }
 
-/* ---- Inner parts: the library behind the inline functions. Not to be called by programs. ----------------------- */
+/* ---- Inner parts: the library behind the inline functions. Not to be called by programs. ----- */
 
-/* Private memory that a fork wipes: epoch 0 = not started, switched off, or a child that has not called yet. */
+/* Private memory that a fork wipes: epoch 0 = not started, switched off, or a child that has
+ * not called yet. */
 struct impasse_gate {
   uint32_t epoch; /* 1..254 */
 };
@@ -126,14 +131,14 @@ struct impasse_opening {
   uint32_t table_kind; /* enum impasse_table_kind */
 };
 
-/* How to start; all zero = the defaults. `slots_most`: things open at once, of all kinds together; what is opened beyond
- * it is counted and inert. 0 = 4,194,304; at most 16,777,216. */
+/* How to start; all zero = the defaults. `slots_most`: things open at once, of all kinds together;
+ * what is opened beyond it is counted and inert. 0 = 4,194,304; at most 16,777,216. */
 struct impasse_options {
   uint32_t slots_most;
 };
 
-/* A wait in full. 42 holders can be recorded; with more, or with impasse_unknown() among them, the wait counts as open.
- * The list is copied. */
+/* A wait in full. 42 holders can be recorded; with more, or with impasse_unknown() among them, the
+ * wait counts as open. The list is copied. */
 struct impasse_wait_request {
   const struct impasse_ref *holders;
   uint32_t holder_count;
@@ -192,7 +197,8 @@ static inline struct impasse_box *impasse_ref_box(struct impasse_ref ref)
   return __atomic_load_n(&box->generation, __ATOMIC_RELAXED) == ref.generation ? box : NULL;
 }
 
-/* The reference as it stands in shared memory; 0 for a handle of another epoch. The one behind it may be gone. */
+/* The reference as it stands in shared memory; 0 for a handle of another epoch. The one behind it
+ * may be gone. */
 static inline uint64_t impasse_ref_word(struct impasse_ref ref)
 {
   return impasse_ref_usable(ref) ? IMPASSE_REF(ref.stamp & 0xffffffu, ref.generation) : 0;
@@ -229,18 +235,20 @@ static inline void impasse_counter_add(uint64_t *counter, uint64_t n)
   __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELEASE);
 }
 
-/* ---- The process ---------------------------------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
-/* Starts the library; the first opening does it too, with default options. Returns 0 (also when it was started before)
- * or why it is off: -EPROTO header and library do not fit; -EALREADY another copy of the library works in this process,
- * as when the program and a plugin link it statically (link both with the shared one); -EPERM, -ENOSYS, -ENOMEM, ... */
+/* Starts the library; the first opening does it too, with default options. Returns 0 (also when it
+ * was started before) or why it is off: -EPROTO header and library do not fit; -EALREADY another
+ * copy of the library works in this process, as when the program and a plugin link it statically
+ * (link both with the shared one); -EPERM, -ENOSYS, -ENOMEM, ... */
 static inline int impasse_start(const struct impasse_options *options)
 {
   (void)options;
   return IMPASSE_ON ? impasse_start_abi(IMPASSE_ABI, options) : 0;
 }
 
-/* Marks the region closed in order, and makes all handles inert. The library does it at exit; call it before _exit(). */
+/* Marks the region closed in order, and makes all handles inert. The library does it at exit; call
+ * it before _exit(). */
 static inline void impasse_stop(void)
 {
   if (IMPASSE_ON)
@@ -253,10 +261,10 @@ static inline int impasse_status(void)
   return IMPASSE_ON ? impasse_status_now() : 0;
 }
 
-/* ---- Names ---------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
-/* The number of a name class ("worker"), the same for the same text; cut at 55 bytes. 0 when there is no room: then the
- * name is unknown and counted. Keep it: the search costs some 50 ns. */
+/* The number of a name class ("worker"), the same for the same text; cut at 55 bytes. 0 when there
+ * is no room: then the name is unknown and counted. Keep it: the search costs some 50 ns. */
 static inline uint32_t impasse_class(const char *text)
 {
   (void)text;
@@ -277,7 +285,8 @@ static inline struct impasse_name impasse_text(const char *text)
   return name;
 }
 
-/* The same as a registered name: unique in the program, may pass to another actor when this one closes. */
+/* The same as a registered name: unique in the program, may pass to another actor when
+ * this one closes. */
 static inline struct impasse_name impasse_registered(const char *text)
 {
   struct impasse_name name = {text, 0, 0, IMPASSE_NAME_REGISTERED};
@@ -290,10 +299,10 @@ static inline struct impasse_name impasse_unnamed(void)
   return name;
 }
 
-/* ---- Actors, queues, pools ------------------------------------------------------------------------------------ */
+/* ---- Actors, queues, pools ------------------------------------------------------------------- */
 
-/* Opens an actor with its mailbox. `parent` and `pool` may be zero. It starts out running, or, with a pool, in receive.
- * Open and close together take at most 50 ns. */
+/* Opens an actor with its mailbox. `parent` and `pool` may be zero. It starts out running, or, with
+ * a pool, in receive. Open and close together take at most 50 ns. */
 static inline struct impasse_actor impasse_actor_open_in(struct impasse_name name,
                                                          struct impasse_actor parent,
                                                          struct impasse_pool pool)
@@ -309,8 +318,8 @@ static inline struct impasse_actor impasse_actor_open(struct impasse_name name)
   return actor;
 }
 
-/* Who waits for it from now on waits for nobody. Open waits and holds of the actor end; tables that it held stay held,
- * by nobody. */
+/* Who waits for it from now on waits for nobody. Open waits and holds of the actor end; tables that
+ * it held stay held, by nobody. */
 static inline void impasse_actor_close(struct impasse_actor actor)
 {
   if (IMPASSE_ON)
@@ -355,7 +364,8 @@ static inline struct impasse_mailbox impasse_queue_open(struct impasse_name name
   return queue;
 }
 
-/* A pool of `workers` threads that run actors; 0 = as many as there may be. Its mailbox is its run queue. */
+/* A pool of `workers` threads that run actors; 0 = as many as there may be. Its mailbox is
+ * its run queue. */
 static inline struct impasse_pool impasse_pool_open(struct impasse_name name, uint64_t workers)
 {
   struct impasse_opening opening = {
@@ -372,8 +382,8 @@ static inline void impasse_pool_close(struct impasse_pool pool)
     impasse_close_ref(pool.ref);
 }
 
-/* Once in each worker thread, which keeps the result (it holds the thread's number). `pool` may be zero: a thread that
- * runs actors of its own. */
+/* Once in each worker thread, which keeps the result (it holds the thread's number). `pool` may be
+ * zero: a thread that runs actors of its own. */
 static inline struct impasse_worker impasse_worker_begin(struct impasse_pool pool)
 {
   struct impasse_worker worker = {pool.ref, 0, 0};
@@ -395,8 +405,9 @@ static inline void impasse_run_begin(const struct impasse_worker *worker,
   IMPASSE_PROBE(run_begin, actor.ref.stamp & 0xffffffu, tid);
 }
 
-/* The worker lays it down, as IMPASSE_RUNNABLE (there is more to do), IMPASSE_RECEIVE (mailbox empty) or
- * IMPASSE_BLOCKED (in an open wait). To be called before the actor is given back to the scheduler. */
+/* The worker lays it down, as IMPASSE_RUNNABLE (there is more to do), IMPASSE_RECEIVE
+ * (mailbox empty) or IMPASSE_BLOCKED (in an open wait). To be called before the actor is
+ * given back to the scheduler. */
 static inline void impasse_run_end(struct impasse_actor actor, enum impasse_state state)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
@@ -414,7 +425,7 @@ static inline void impasse_runnable(struct impasse_actor actor)
     __atomic_store_n(&hot->run, IMPASSE_RUN(0, IMPASSE_RUNNABLE), __ATOMIC_RELEASE);
 }
 
-/* ---- Mailboxes ------------------------------------------------------------------------------------------------ */
+/* ---- Mailboxes ------------------------------------------------------------------------------- */
 
 /* The mailbox that an actor is born with. */
 static inline struct impasse_mailbox impasse_mailbox_of(struct impasse_actor actor)
@@ -430,7 +441,8 @@ static inline struct impasse_mailbox impasse_mailbox_of_pool(struct impasse_pool
   return mailbox;
 }
 
-/* One more mailbox of `owner` (priorities, control messages); readers show the sum. Close it before its owner. */
+/* One more mailbox of `owner` (priorities, control messages); readers show the sum. Close it
+ * before its owner. */
 static inline struct impasse_mailbox impasse_mailbox_open(struct impasse_actor owner)
 {
   struct impasse_ref none = impasse_unknown();
@@ -449,7 +461,8 @@ static inline void impasse_mailbox_close(struct impasse_mailbox mailbox)
     impasse_close_ref(mailbox.ref);
 }
 
-/* n messages were put. Call it before the message can be taken, so that the depth is never below zero. */
+/* n messages were put. Call it before the message can be taken, so that the depth is
+ * never below zero. */
 static inline void impasse_put(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_box *box = impasse_ref_box(mailbox.ref);
@@ -509,8 +522,9 @@ static inline void impasse_capacity(struct impasse_mailbox mailbox, uint64_t mes
     __atomic_store_n(&box->capacity, messages, __ATOMIC_RELEASE);
 }
 
-/* The program keeps the depth already, in `bytes` = 1, 2, 4 or 8 bytes at `counter`, which must live as long as the
- * mailbox (NULL ends it): the reader reads it there, and put, take and drop_oldest need not be called. Cost: none. */
+/* The program keeps the depth already, in `bytes` = 1, 2, 4 or 8 bytes at `counter`, which must
+ * live as long as the mailbox (NULL ends it): the reader reads it there, and put, take and
+ * drop_oldest need not be called. Cost: none. */
 static inline void impasse_adopt(struct impasse_mailbox mailbox, const volatile void *counter,
                                  size_t bytes, bool is_signed)
 {
@@ -522,7 +536,7 @@ static inline void impasse_adopt(struct impasse_mailbox mailbox, const volatile 
   __atomic_store_n(&box->adopt_address, (uint64_t)(uintptr_t)counter, __ATOMIC_RELEASE);
 }
 
-/* ---- Waits ---------------------------------------------------------------------------------------------------- */
+/* ---- Waits ----------------------------------------------------------------------------------- */
 
 static inline void impasse_edit_begin(struct impasse_hot *hot)
 {
@@ -554,8 +568,9 @@ static inline uint8_t impasse_wait_rank(const struct impasse_hot *hot, bool conc
 /* The number of a wait that found no line. Real ones are above 3. */
 #define IMPASSE_CALL_UNSEEN UINT64_C(1)
 
-/* Records a wait. `fill` says via, flags, object, timeout, holders and list; the rest is done here. All stores between
- * the two changes of `sequence` are releases, so that none of them is seen before the first change. */
+/* Records a wait. `fill` says via, flags, object, timeout, holders and list; the rest is done here.
+ * All stores between the two changes of `sequence` are releases, so that none of them is seen
+ * before the first change. */
 static inline struct impasse_wait impasse_wait_publish(struct impasse_ref waiter,
                                                        const struct impasse_wait_line *fill)
 {
@@ -644,9 +659,10 @@ static inline void impasse_wait_end(struct impasse_wait wait)
   IMPASSE_PROBE(wait_end, wait.ref.stamp & 0xffffffu, wait.call);
 }
 
-/* The caller waits for the answer of `callee`: an actor, a service, a promise (its .ref), or impasse_unknown().
- * `timeout_ns` is the length of the timeout or IMPASSE_TIMEOUT_NONE. `flags`: IMPASSE_WAIT_EXCLUSIVE when nobody but the
- * callee can answer (then a deadlock can be proven), IMPASSE_WAIT_CONCURRENT beside other waits, or 0. */
+/* The caller waits for the answer of `callee`: an actor, a service, a promise (its .ref), or
+ * impasse_unknown(). `timeout_ns` is the length of the timeout or IMPASSE_TIMEOUT_NONE. `flags`:
+ * IMPASSE_WAIT_EXCLUSIVE when nobody but the callee can answer (then a deadlock can be proven),
+ * IMPASSE_WAIT_CONCURRENT beside other waits, or 0. */
 static inline struct impasse_wait impasse_call_begin(struct impasse_actor caller,
                                                      struct impasse_ref callee, uint64_t timeout_ns,
                                                      uint32_t flags)
@@ -659,15 +675,17 @@ static inline void impasse_call_end(struct impasse_wait call)
   impasse_wait_end(call);
 }
 
-/* The callee has passed the request on and `holder` will answer: the caller waits for that one from now on, in the same
- * call. Does nothing when the call has ended or was forwarded by somebody else at the same instant. */
+/* The callee has passed the request on and `holder` will answer: the caller waits for that one from
+ * now on, in the same call. Does nothing when the call has ended or was forwarded by somebody else
+ * at the same instant. */
 static inline void impasse_call_forward(struct impasse_wait call, struct impasse_ref holder)
 {
   struct impasse_hot *hot = impasse_ref_slot(call.ref);
   if (!hot || call.call <= IMPASSE_CALL_UNSEEN)
     return;
   struct impasse_wait_line *line = impasse_wait_line_of(hot, (unsigned)(call.call & 3));
-  /* The tag in the word makes the exchange fail when another call has taken the line after the look at `call`. */
+  /* The tag in the word makes the exchange fail when another call has taken the line after the
+   * look at `call`. */
   uint64_t old = __atomic_load_n(&line->holders[0], __ATOMIC_ACQUIRE);
   uint64_t next = IMPASSE_CALL_TAG(call.call) | impasse_ref_word(holder);
   if ((old & ~IMPASSE_REF_MASK) == IMPASSE_CALL_TAG(call.call) &&
@@ -698,7 +716,8 @@ impasse_join_begin(struct impasse_actor waiter, struct impasse_actor other, uint
   return impasse_wait_one(waiter.ref, other.ref, IMPASSE_VIA_JOIN, timeout_ns, 0);
 }
 
-/* Any wait: several holders, all or any of them, open or not. A wait without holders that is not open is stuck. */
+/* Any wait: several holders, all or any of them, open or not. A wait without holders that is not
+ * open is stuck. */
 static inline struct impasse_wait impasse_wait_begin(struct impasse_actor waiter,
                                                      const struct impasse_wait_request *request)
 {
@@ -709,7 +728,7 @@ static inline struct impasse_wait impasse_wait_begin(struct impasse_actor waiter
   return wait;
 }
 
-/* ---- Promises and services ------------------------------------------------------------------------------------- */
+/* ---- Promises and services ------------------------------------------------------------------- */
 
 static inline struct impasse_promise impasse_promise_open(struct impasse_name name)
 {
@@ -763,7 +782,7 @@ static inline void impasse_service_close(struct impasse_service service)
     impasse_close_ref(service.ref);
 }
 
-/* ---- Tables ---------------------------------------------------------------------------------------------------- */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 enum impasse_mode { IMPASSE_READ, IMPASSE_WRITE };
 
@@ -785,7 +804,8 @@ static inline void impasse_table_close(struct impasse_table table)
     impasse_close_ref(table.ref);
 }
 
-/* A wait for the table: begin when it is found taken, end when it was got or given up. The clock is read twice. */
+/* A wait for the table: begin when it is found taken, end when it was got or given up. The clock
+ * is read twice. */
 struct impasse_table_wait {
   struct impasse_wait wait;
   struct impasse_ref table;
@@ -817,8 +837,9 @@ static inline void impasse_table_wait_end(struct impasse_table_wait wait)
     impasse_table_wait_closed(wait.table, wait.mode == IMPASSE_WRITE, wait.since_ns);
 }
 
-/* Got it, and gave it back: some 25 ns together, most of it the coarse clock for the time it is held. After wait_end,
- * if there was a wait. The actor may be zero: then the holder is one that nobody can name. */
+/* Got it, and gave it back: some 25 ns together, most of it the coarse clock for the time it is
+ * held. After wait_end, if there was a wait. The actor may be zero: then the holder is one that
+ * nobody can name. */
 static inline void impasse_table_acquired(struct impasse_table table, struct impasse_actor actor,
                                           enum impasse_mode mode)
 {

@@ -1,6 +1,7 @@
 /*
- * impasse.hpp - impasse.h for C++17: what is opened closes itself, what begins ends itself. Move-only, as thin as the
- * handle inside, no exceptions, no allocation. handle() gives the handle for what has no method here.
+ * impasse.hpp - impasse.h for C++17: what is opened closes itself, what begins ends itself.
+ * Move-only, as thin as the handle inside, no exceptions, no allocation. handle() gives the handle
+ * for what has no method here.
  * Not here: any rule of its own; who may call what stands in impasse.h.
  *
  *     impasse::actor bank{"bank"};
@@ -311,8 +312,9 @@ public:
   }
 };
 
-/* A lock of any kind that has lock() and try_lock(), held in the name of an actor until the end of the scope; a wait is
- * recorded only when the lock was taken. With IMPASSE_READ it uses lock_shared() and its kin. */
+/* A lock of any kind that has lock() and try_lock(), held in the name of an actor until the end of
+ * the scope; a wait is recorded only when the lock was taken. With IMPASSE_READ it uses
+ * lock_shared() and its kin. */
 template <typename Mutex, impasse_mode Mode = IMPASSE_WRITE> class table_guard
 {
   impasse_table table_;

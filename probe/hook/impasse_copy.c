@@ -1,9 +1,11 @@
 /*
- * impasse_copy.c - is there another copy of the library in this process, with a region of its own? A plugin that links
- * the library statically brings one. Two first regions would contradict each other, so the later copy stays off.
+ * impasse_copy.c - is there another copy of the library in this process, with a region of its own?
+ * A plugin that links the library statically brings one. Two first regions would contradict each
+ * other, so the later copy stays off.
  *
- * The copies share no symbol, so the other one is found by what it has mapped. The look follows the writing of one's
- * own header: of two copies that start at the same instant at least one sees the other, and when both do, both stay off.
+ * The copies share no symbol, so the other one is found by what it has mapped. The look follows the
+ * writing of one's own header: of two copies that start at the same instant at least one sees the
+ * other, and when both do, both stay off.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ struct look {
 };
 
 /* Where the region begins that a line of maps is about, or 0 when it is about something else:
- *    7f54c8a00000-7f54caf30000 rw-s 00000000 00:01 1042                       /memfd:impasse (deleted) */
+ *    7f54c8a00000-7f54caf30000 rw-s 00000000 00:01 1042            /memfd:impasse (deleted) */
 static uint64_t line_region(const char *line)
 {
   static const char name[] = " /memfd:" IMPASSE_REGION_NAME " (deleted)";
@@ -42,8 +44,9 @@ static bool same(const char *theirs, const struct impasse_header *own, size_t of
   return memcmp(theirs + offset, (const char *)own + offset, length) == 0;
 }
 
-/* Does another region of this process begin there? Read through the kernel: a mapping of that name need not be a region,
- * nor have any pages. Whatever layout the other copy has, it begins like this one. */
+/* Does another region of this process begin there? Read through the kernel: a mapping of that
+ * name need not be a region, nor have any pages. Whatever layout the other copy has, it begins
+ * like this one. */
 static bool is_another(const struct look *look, uint64_t begin)
 {
   const struct impasse_header *own = look->own;
@@ -55,7 +58,8 @@ static bool is_another(const struct look *look, uint64_t begin)
          same(theirs, own, offsetof(struct impasse_header, start_ticks), sizeof own->start_ticks);
 }
 
-/* Takes the next byte of maps; true when it ends a line that is about another region of this process. */
+/* Takes the next byte of maps; true when it ends a line that is about another region
+ * of this process. */
 static bool look_at(struct look *look, char byte)
 {
   if (byte != '\n') {

@@ -1,6 +1,8 @@
 /*
- * impasse_inner.h - what the files of the hook library share: the state of the process, and their calls to each other.
- * Neither installed nor exported. Not here: what programs call (impasse.h), the layout and who may write what (region.h).
+ * impasse_inner.h - what the files of the hook library share: the state of the process, and their
+ * calls to each other.
+ * Neither installed nor exported. Not here: what programs call (impasse.h), the layout and who may
+ * write what (region.h).
  *
  *    impasse.c         starting and stopping; the page that a fork wipes
  *    impasse_region.c  making regions; putting away those that a fork left behind
@@ -11,8 +13,8 @@
  *    impasse_wait.c    waits with more than one holder; pools, services
  *    impasse_table.c   tables
  *
- * All of it runs inside the watched program, so: no lock, no allocation, no output, no abort, errno as it was; on any
- * trouble the library switches itself off.
+ * All of it runs inside the watched program, so: no lock, no allocation, no output, no abort, errno
+ * as it was; on any trouble the library switches itself off.
  */
 #ifndef IMPASSE_PROBE_HOOK_IMPASSE_INNER_H
 #define IMPASSE_PROBE_HOOK_IMPASSE_INNER_H
@@ -62,14 +64,15 @@ extern struct impasse_gate impasse_gate_closed;
 /* The process state of a library that works, started if need be; else NULL. */
 struct impasse_process *impasse_process_ready(uint64_t abi);
 
-/* Makes the first region, and gets rid of a parent's. -EALREADY: another copy of the library has one in this process;
- * -EFBIG, -ENOMEM, ... */
+/* Makes the first region, and gets rid of a parent's. -EALREADY: another copy of the library has
+ * one in this process; -EFBIG, -ENOMEM, ... */
 int impasse_region_first(struct impasse_process *process);
-/* Makes the next region of the chain and publishes it. One thread at a time. -ENOSPC when there are enough. */
+/* Makes the next region of the chain and publishes it. One thread at a time. -ENOSPC when
+ * there are enough. */
 int impasse_region_add(struct impasse_process *process);
 
-/* Does another copy of the library have a region in this process? `own` is described already. False also when /proc does
- * not tell. */
+/* Does another copy of the library have a region in this process? `own` is described already. False
+ * also when /proc does not tell. */
 bool impasse_copy_elsewhere(const struct impasse_header *own);
 
 /* A free slot with an even generation that nobody else has; NULL and counted when there is none. */
@@ -84,7 +87,8 @@ struct impasse_ref impasse_open_slot(struct impasse_process *process,
 /* Copies at most room - 1 bytes and a NUL; counts what was cut. Returns the length. */
 uint32_t impasse_name_store(struct impasse_process *process, char *ret_text, size_t room,
                             const char *text);
-/* The numbers of name classes stay good in a forked child: it takes them over, up to the first that is free. */
+/* The numbers of name classes stay good in a forked child: it takes them over, up to the first
+ * that is free. */
 void impasse_name_inherit(struct impasse_header *from, struct impasse_header *to);
 
 /* ---- Clocks and counters ---- */
@@ -96,7 +100,8 @@ static inline uint64_t impasse_clock_ns(clockid_t clock)
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Whether less than `age_ns` has passed; other threads and clocks may be a little ahead of `now_ns`. */
+/* Whether less than `age_ns` has passed; other threads and clocks may be a little
+ * ahead of `now_ns`. */
 static inline bool impasse_younger(uint64_t since_ns, uint64_t age_ns, uint64_t now_ns)
 {
   return now_ns < since_ns + age_ns;

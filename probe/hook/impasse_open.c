@@ -6,7 +6,8 @@
 
 #include "probe/hook/impasse_inner.h"
 
-/* Stores whole words, so that a reader at the same instant sees old or new ones and nothing else. */
+/* Stores whole words, so that a reader at the same instant sees old or new ones and nothing
+ * else. */
 static void line_store(void *line, const void *from, unsigned first_word)
 {
   for (unsigned i = first_word; i < IMPASSE_LINE_BYTES / 8; i++) {
@@ -102,8 +103,8 @@ struct impasse_ref impasse_open_abi(uint64_t abi, const struct impasse_opening *
   return impasse_open_slot(process, opening);
 }
 
-/* Closes the lists that belong to a slot: what a service or list goes on with, the holders of open waits. The slot is
- * closed already, and nobody else has it yet. */
+/* Closes the lists that belong to a slot: what a service or list goes on with, the holders of open
+ * waits. The slot is closed already, and nobody else has it yet. */
 static void lists_close(const struct impasse_process *process, const struct impasse_hot *hot,
                         uint32_t kind)
 {

@@ -1,6 +1,6 @@
 /*
- * impasse_region.c - makes the regions of the process, one when it starts and more as it grows, and in a forked child
- * puts away those of its parent.
+ * impasse_region.c - makes the regions of the process, one when it starts and more as it grows, and
+ * in a forked child puts away those of its parent.
  * Not here: which slots of them are free (impasse_slot.c).
  */
 #include <errno.h>
@@ -19,8 +19,9 @@
 
 enum { VERSION = 0 << 16 | 1 << 8 | 0 };
 
-/* What is mapped, in the order of the chain; behind a parent's whole chain the first region of the child. Survives a
- * fork, unlike struct impasse_process. Written by the one thread that starts or grows. */
+/* What is mapped, in the order of the chain; behind a parent's whole chain the first region of
+ * the child. Survives a fork, unlike struct impasse_process. Written by the one thread that
+ * starts or grows. */
 static struct {
   uint32_t count;
   struct {
@@ -80,7 +81,8 @@ static int region_file(void)
   return fd;
 }
 
-/* Maps it without filling it, even under mlockall(MCL_FUTURE), which fills what is writable when it is mapped. */
+/* Maps it without filling it, even under mlockall(MCL_FUTURE), which fills what is writable when
+ * it is mapped. */
 static int region_map(int fd, struct impasse_header **ret_header)
 {
   void *address = mmap(NULL, IMPASSE_FILE_BYTES, PROT_NONE, MAP_SHARED, fd, 0);
@@ -173,8 +175,8 @@ int impasse_region_add(struct impasse_process *process)
   return 0;
 }
 
-/* In a forked child: puts zeros where the parent's regions are mapped, and closes their descriptors if they still are
- * what they were. */
+/* In a forked child: puts zeros where the parent's regions are mapped, and closes their descriptors
+ * if they still are what they were. */
 static void inherited_replace(uint32_t count)
 {
   for (uint32_t i = 0; i < count; i++) {

@@ -1,12 +1,14 @@
 /*
  * impasse_slot.c - which slots are free: a lock-free allocator in the shared memory itself.
  *
- * Each eighth of a region (a shard) hands out its slots from the first on (fresh_count), so that what was never used is
- * never touched. Closed slots line up in a ring of cells, the shard's own, and are taken again from its head: after a
- * rest, so that a reader in the middle of its sweep meets them as closed and not as somebody else, or earlier when many
- * rest or nothing else is left. A thread keeps to one shard, its home, as long as there is room.
+ * Each eighth of a region (a shard) hands out its slots from the first on (fresh_count), so that
+ * what was never used is never touched. Closed slots line up in a ring of cells, the shard's own,
+ * and are taken again from its head: after a rest, so that a reader in the middle of its sweep
+ * meets them as closed and not as somebody else, or earlier when many rest or nothing else is left.
+ * A thread keeps to one shard, its home, as long as there is room.
  *
- *    impasse_slot_take: ring of the place -> fresh of the place -> any other place -> one more region -> hungry
+ *    impasse_slot_take: ring of its place -> fresh of its place -> any place -> one more region
+ *                       -> any ring, rested or not -> none: counted
  */
 #include <errno.h>
 #include <sched.h>
@@ -25,8 +27,9 @@ static struct impasse_cell *cell_at(struct impasse_header *header, uint32_t shar
   return &cells[shard * IMPASSE_SHARD_SLOTS + position % IMPASSE_SHARD_SLOTS];
 }
 
-/* Takes the oldest closed slot of a shard: when it has rested, when too many rest behind it, or in any case when
- * `hungry`. A cell whose turn has not come belongs to a thread that is still at it: as good as none. */
+/* Takes the oldest closed slot of a shard: when it has rested, when too many rest behind it, or in
+ * any case when `hungry`. A cell whose turn has not come belongs to a thread that is still at it:
+ * as good as none. */
 static bool ring_take(struct impasse_header *header, uint32_t shard_number, uint64_t now_ns,
                       bool hungry, uint32_t *ret_index)
 {
@@ -51,8 +54,8 @@ static bool ring_take(struct impasse_header *header, uint32_t shard_number, uint
   }
 }
 
-/* Never full: it has a cell for each slot of the shard, and a slot is in it at most once. For the same reason the cell
- * at the tail is empty by now. */
+/* Never full: it has a cell for each slot of the shard, and a slot is in it at most once. For the
+ * same reason the cell at the tail is empty by now. */
 void impasse_slot_put(struct impasse_header *header, uint32_t index, uint64_t now_ns)
 {
   uint32_t shard_number = index / IMPASSE_SHARD_SLOTS;

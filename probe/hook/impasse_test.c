@@ -1,7 +1,8 @@
 /*
- * impasse_test.c - the hook library as its reader sees it: every test reads back through region.h what was recorded.
- * The library's state belongs to the process, so each test runs in a forked child, which starts afresh; that alone
- * tests the fork. A child says what failed on standard error and exits with 1.
+ * impasse_test.c - the hook library as its reader sees it: every test reads back through region.h
+ * what was recorded. The library's state belongs to the process, so each test runs in a forked
+ * child, which starts afresh; that alone tests the fork. A child says what failed on standard error
+ * and exits with 1.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +91,8 @@ static int in_child(void (*body)(void))
 
 /* ---- Reading back ---- */
 
-/* Regions that a process maps, by their place in the chain; returns how many mappings of the name there are. */
+/* Regions that a process maps, by their place in the chain; returns how many mappings of the
+ * name there are. */
 struct mapped {
   uint64_t begin, end, inode;
 };
@@ -943,7 +945,8 @@ TEST(a_child_that_closed_the_descriptor_closes_none_of_its_own)
   CHECK_EQUAL(status_of(pid), 0);
 }
 
-/* Starts a child that opens an actor, does `last` when it is told to, and ends. The parent maps its region. */
+/* Starts a child that opens an actor, does `last` when it is told to, and ends. The parent
+ * maps its region. */
 struct subject {
   pid_t pid;
   int go;

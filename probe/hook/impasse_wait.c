@@ -1,5 +1,6 @@
 /*
- * impasse_wait.c - what of waiting is not inlined: the clock, waits with more than one holder; pools, services.
+ * impasse_wait.c - what of waiting is not inlined: the clock, waits with more than one
+ * holder; pools, services.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -25,7 +26,8 @@ void impasse_wait_lost(void)
     impasse_loss_add(process, IMPASSE_LOSS_WAITS);
 }
 
-/* Puts the holders from the third on into a list of their own. Returns its reference, 0 when there is no slot. */
+/* Puts the holders from the third on into a list of their own. Returns its reference, 0 when there
+ * is no slot. */
 static uint64_t holders_list(struct impasse_process *process, const uint64_t *words, uint32_t count)
 {
   struct impasse_opening opening = {0};
@@ -110,8 +112,8 @@ struct impasse_worker impasse_worker_of(struct impasse_ref pool)
   return worker;
 }
 
-/* In the list that begins at `hot`, puts `to` in the place of the first `from`. Returns whether there was one, and the
- * slot where the list ends. */
+/* In the list that begins at `hot`, puts `to` in the place of the first `from`. Returns whether
+ * there was one, and the slot where the list ends. */
 static bool list_replace(const struct impasse_process *process, struct impasse_hot *hot,
                          uint64_t from, uint64_t to, struct impasse_hot **ret_last)
 {

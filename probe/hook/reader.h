@@ -39,12 +39,13 @@ struct reader {
   uint64_t born_count, died_count;     /* actors, the highest that any sweep saw */
 };
 
-/* Everything in the regions, as a FULL sweep. `dead`: the target has gone, so nothing will complete what is half
- * written, and nothing but the mapped regions can be read. -ENOMEM. */
+/* Everything in the regions, as a FULL sweep. `dead`: the target has gone, so nothing will complete
+ * what is half written, and nothing but the mapped regions can be read. -ENOMEM. */
 int reader_sweep(struct reader *reader, bool dead, struct sweep **ret_sweep);
 
-/* The actors that were blocked in the last sweep, as a ROUND; and where some of them keep the threads of a pool, that
- * pool and who is queued for it. One that has closed since is told as exiting, without waits. -ENOMEM. */
+/* The actors that were blocked in the last sweep, as a ROUND; and where some of them keep the
+ * threads of a pool, that pool and who is queued for it. One that has closed since is told as
+ * exiting, without waits. -ENOMEM. */
 int reader_round(struct reader *reader, struct sweep **ret_sweep);
 
 /* A full sweep that leaves no trace in the reader: for questions in between. -ENOMEM. */

@@ -1,4 +1,5 @@
-/* reader_box.c - see reader_box.h. Counters are foreign: what makes no sense together is unknown, never negative. */
+/* reader_box.c - see reader_box.h. Counters are foreign: what makes no sense together is
+ * unknown, never negative. */
 #include "probe/hook/reader_box.h"
 
 #include <stdlib.h>
@@ -26,9 +27,8 @@ static struct reader_counts counts_of(const struct reader_slot *slot)
       .dropped = count_of(box->dropped_newest + box->dropped_oldest),
       .capacity = box->capacity ? count_of(box->capacity) : VALUE_UNKNOWN,
   };
-  if (is_adopted(box))
-    counts.depth = counts.put = counts.take =
-        VALUE_UNKNOWN; /* only the program's own depth is kept */
+  if (is_adopted(box)) /* only the program's own depth is kept */
+    counts.depth = counts.put = counts.take = VALUE_UNKNOWN;
   return counts;
 }
 
@@ -54,7 +54,8 @@ static void put_into_row(const struct reader_counts *counts, struct sweep_actor 
   if (!is_pool)
     row->capacity = counts->capacity;
   row->depth_is = counts->depth == VALUE_UNKNOWN ? ENUM_UNKNOWN : DEPTH_EXACT;
-  /* How many are gone from the front names the first that is left: it changes whenever one is taken. */
+  /* How many are gone from the front names the first that is left: it changes whenever
+   * one is taken. */
   row->head = counts->depth > 0 && counts->put >= counts->depth
                   ? (uint64_t)(counts->put - counts->depth) + 1
                   : 0;
@@ -83,7 +84,8 @@ void reader_box_note(struct reader_scan *scan, const struct reader_slot *slot)
   note_adopted(scan, &slot->box, scan->mailboxes.count - 1, true);
 }
 
-/* The number that the program keeps in `adopted->bytes` bytes of its own; negative ones are unknown. */
+/* The number that the program keeps in `adopted->bytes` bytes of its own; negative
+ * ones are unknown. */
 static int64_t adopted_depth(const struct reader_adopted *adopted, uint64_t bytes)
 {
   unsigned unused = 64 - 8u * adopted->bytes;
@@ -100,8 +102,8 @@ static void read_adopted(struct reader_scan *scan)
   if (count == 0 || !scan->target)
     return;
   struct reach_piece *pieces = calloc(count, sizeof *pieces);
-  uint64_t *values =
-      calloc(count, sizeof *values); /* little-endian: a narrow one fills the low bytes */
+  /* Little-endian: a narrow one fills the low bytes. */
+  uint64_t *values = calloc(count, sizeof *values);
   if (!pieces || !values) {
     scan->no_memory = true;
     goto out;
@@ -160,8 +162,8 @@ static int compare_key(const void *key, const void *row)
   return (a > b) - (a < b);
 }
 
-/* Mailboxes of one owner are columns of one row. An own mailbox that was never used does not make the sum of their
- * capacities unknown. */
+/* Mailboxes of one owner are columns of one row. An own mailbox that was never used does not make
+ * the sum of their capacities unknown. */
 static void merge_mailboxes(struct reader_scan *scan)
 {
   struct reader_mailbox *mailboxes = scan->mailboxes.rows;

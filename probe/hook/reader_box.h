@@ -1,5 +1,6 @@
 /*
- * reader_box.h - mailboxes: their counters, depths that the program keeps itself, several of one owner.
+ * reader_box.h - mailboxes: their counters, depths that the program keeps itself, several
+ * of one owner.
  */
 #ifndef IMPASSE_PROBE_HOOK_READER_BOX_H
 #define IMPASSE_PROBE_HOOK_READER_BOX_H

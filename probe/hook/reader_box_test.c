@@ -199,7 +199,8 @@ static void open_states(void *context, int in, int out)
   impasse_run_begin(&worker, aside);
   (void)impasse_call_begin(aside, busy.ref, 0, 0);
   impasse_run_end(aside, IMPASSE_BLOCKED);
-  /* It began a call, was put aside, and has been taken up again since: the call does not stop it. */
+  /* It began a call, was put aside, and has been taken up again since: the call does
+   * not stop it. */
   impasse_run_begin(&worker, again);
   (void)impasse_call_begin(again, busy.ref, 0, 0);
   impasse_run_end(again, IMPASSE_BLOCKED);

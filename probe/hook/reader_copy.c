@@ -1,9 +1,9 @@
 /*
- * reader_copy.c - the way around a closed descriptor: a daemon that closes all files keeps its mapping, and its memory
- * can be read where it may be ptraced.
+ * reader_copy.c - the way around a closed descriptor: a daemon that closes all files keeps its
+ * mapping, and its memory can be read where it may be ptraced.
  *
- * Only lines that were ever used are asked for. Reading a hole of a shared file makes the kernel allocate it, and that
- * would be in the target's account.
+ * Only lines that were ever used are asked for. Reading a hole of a shared file makes the kernel
+ * allocate it, and that would be in the target's account.
  */
 #include "probe/hook/reader_copy.h"
 
@@ -65,7 +65,8 @@ static bool copy_lines(const struct reach_target *target, const struct reader_re
   return copy(target, region, image, offset, (size_t)count * IMPASSE_LINE_BYTES);
 }
 
-/* The lines of an array that only some slots use: a page's worth at a time, where one of them does. */
+/* The lines of an array that only some slots use: a page's worth at a time, where one
+ * of them does. */
 static bool copy_used(const struct reach_target *target, const struct reader_region *region,
                       enum impasse_array array, uint32_t index, uint32_t count)
 {
@@ -80,8 +81,8 @@ static bool copy_used(const struct reach_target *target, const struct reader_reg
   return arrived;
 }
 
-/* `count` slots from `index` on, all of one shard. The order is that of reader_slot_read: taken and dropped_oldest
- * before put, sequences before what they guard, generations last. */
+/* `count` slots from `index` on, all of one shard. The order is that of reader_slot_read: taken and
+ * dropped_oldest before put, sequences before what they guard, generations last. */
 static bool copy_range(const struct reach_target *target, const struct reader_region *region,
                        uint32_t index, uint32_t count)
 {

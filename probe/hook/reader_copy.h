@@ -1,5 +1,6 @@
 /*
- * reader_copy.h - copies a region out of the memory of a target that closed its descriptor. Inside the reader only.
+ * reader_copy.h - copies a region out of the memory of a target that closed its descriptor. Inside
+ * the reader only.
  */
 #ifndef IMPASSE_PROBE_HOOK_READER_COPY_H
 #define IMPASSE_PROBE_HOOK_READER_COPY_H
@@ -23,8 +24,8 @@ int reader_copy_reserve(struct reader_region *region);
 /* Copies the header and the shards. Returns whether they arrived. */
 bool reader_copy_head(const struct reach_target *target, const struct reader_region *region);
 
-/* Copies the used lines of all slots below fresh[], in the order in which slots are read. Returns whether they all
- * arrived. */
+/* Copies the used lines of all slots below fresh[], in the order in which slots are read. Returns
+ * whether they all arrived. */
 bool reader_copy_slots(const struct reach_target *target, const struct reader_region *region);
 
 /* Copies the used lines of one slot, likewise. */

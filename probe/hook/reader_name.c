@@ -1,4 +1,5 @@
-/* reader_name.c - formats names. A million of them are formatted in each sweep, so numbers are written by hand. */
+/* reader_name.c - formats names. A million of them are formatted in each sweep, so numbers are
+ * written by hand. */
 #include "probe/hook/reader_name.h"
 
 #include <string.h>

@@ -10,8 +10,8 @@
 /* The text of name class `id` (0 = none), or 0. */
 uint32_t reader_name_class(struct reader_scan *scan, uint32_t id);
 
-/* "class/17", "class", the text, or "#slot.opening" where it has none. *ret_named: it means somebody, not just a
- * number. */
+/* "class/17", "class", the text, or "#slot.opening" where it has none. *ret_named: it means
+ * somebody, not just a number. */
 uint32_t reader_name_slot(struct reader_scan *scan, const struct reader_slot *slot,
                           bool *ret_named);
 

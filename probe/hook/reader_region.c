@@ -1,14 +1,16 @@
 /*
  * reader_region.c - which shared memory of a target is believed, and for whom.
  *
- * A region is foreign: the target can change every byte of it at any time, and may be hostile. Three things keep the
- * reader safe. The file cannot change its size (seals), is made of ordinary pages (block size) and is as large as its
- * layout says, so a mapping of it has no page beyond its end: it cannot raise SIGBUS, which is what a truncated file or
- * a lack of huge pages would do. The constant part of the header is copied, then checked, then only the copy is used.
- * And what is mapped of one process is capped.
+ * A region is foreign: the target can change every byte of it at any time, and may be hostile.
+ * Three things keep the reader safe. The file cannot change its size (seals), is made of ordinary
+ * pages (block size) and is as large as its layout says, so a mapping of it has no page beyond its
+ * end: it cannot raise SIGBUS, which is what a truncated file or a lack of huge pages would do. The
+ * constant part of the header is copied, then checked, then only the copy is used. And what is
+ * mapped of one process is capped.
  *
- * A region speaks only for the process that holds it. What a child inherited by fork is not its own and is passed over
- * in silence; a region that names another process without that excuse is a lie, and is refused in words.
+ * A region speaks only for the process that holds it. What a child inherited by fork is not its own
+ * and is passed over in silence; a region that names another process without that excuse is a lie,
+ * and is refused in words.
  */
 #include "probe/hook/reader_region.h"
 
@@ -157,7 +159,8 @@ int reader_region_of_bytes(const unsigned char *image, struct reader_region **re
 
 /* ---- whose is it? ---- */
 
-/* The id of the process in its own, innermost pid namespace: that by which its library knows itself. */
+/* The id of the process in its own, innermost pid namespace: that by which its
+ * library knows itself. */
 static int own_pid(const struct reach_target *target, int *ret_pid)
 {
   char *status = NULL;
@@ -173,7 +176,8 @@ static int own_pid(const struct reach_target *target, int *ret_pid)
   return 0;
 }
 
-/* Start times are told in the clock of whoever reads them: they compare only within one time namespace. */
+/* Start times are told in the clock of whoever reads them: they compare only within
+ * one time namespace. */
 bool reader_regions_same_clock(const struct reach_target *target)
 {
   char theirs[64], ours[64];
@@ -200,8 +204,8 @@ static int64_t clock_ns(clockid_t clock)
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Was the region made before the process was? Start times count the time that the machine slept, the region's clock
- * does not. */
+/* Was the region made before the process was? Start times count the time that the machine slept,
+ * the region's clock does not. */
 static bool is_older(const struct reach_target *target, const struct impasse_header *header)
 {
   int64_t slept = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC), start, opened;
@@ -213,7 +217,8 @@ static bool is_older(const struct reach_target *target, const struct impasse_hea
   return opened <= start - slept;
 }
 
-/* The regions that a process maps for writing. Whoever maps one for reading only is another reader: ourselves. */
+/* The regions that a process maps for writing. Whoever maps one for reading only is
+ * another reader: ourselves. */
 static int list_regions(const struct reach_target *target, struct reach_memfd ret_list[FOUND_MOST])
 {
   int kept = 0, count = reach_memfds(target, IMPASSE_REGION_NAME, ret_list, FOUND_MOST);
@@ -274,9 +279,9 @@ static bool claimed_open(const struct reach_target *target, const struct impasse
   return false;
 }
 
-/* A fork leaves the child with a mapping that names its parent, until it calls the library itself. So whoever is named
- * maps the same file; where it is gone, or goes by numbers that are not ours, the region is at least older than the
- * child. */
+/* A fork leaves the child with a mapping that names its parent, until it calls the library itself.
+ * So whoever is named maps the same file; where it is gone, or goes by numbers that are not ours,
+ * the region is at least older than the child. */
 static bool is_inherited(const struct reach_target *target, const struct reader_region *region,
                          int pid)
 {
@@ -354,7 +359,8 @@ static void look_at(const struct reach_target *target, const struct reach_memfd 
   reader_region_free(region);
 }
 
-/* Appends what continues the chain; frees the rest (they will be found again when the gap is filled). */
+/* Appends what continues the chain; frees the rest (they will be found again when the
+ * gap is filled). */
 static void append(struct reader_regions *regions, struct finding *finding)
 {
   for (size_t i = 0; i < FOUND_MOST; i++) {

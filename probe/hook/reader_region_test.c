@@ -1,4 +1,5 @@
-/* Regions made by hand: whatever is wrong with one is said in words, and nothing in it is believed. */
+/* Regions made by hand: whatever is wrong with one is said in words, and nothing in
+ * it is believed. */
 #include "probe/hook/reader_region.h"
 
 #include <errno.h>
@@ -105,7 +106,8 @@ static void half_sealed(void)
   test_region_header(header, (uint32_t)getpid(), 0);
 }
 
-/* Of huge pages, of which there may be none: then touching it would kill the reader, and nobody may touch it. */
+/* Of huge pages, of which there may be none: then touching it would kill the reader, and nobody
+ * may touch it. */
 static void huge(void)
 {
   size_t bytes = (IMPASSE_FILE_BYTES + (2u << 20) - 1) & ~((2u << 20) - 1);

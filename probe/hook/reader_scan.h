@@ -1,9 +1,10 @@
 /*
- * reader_scan.h - a sweep in the making: what the reader's files hand to each other while they read one target once.
+ * reader_scan.h - a sweep in the making: what the reader's files hand to each other while they read
+ * one target once.
  *
  *    slots in order --> rows of actors and tables, and beside them
  *                         holds[]      who holds which table          \
- *                         pending[]    wait lines, as copied           > put together at the end, when all are known
+ *                         pending[]    wait lines, as copied           > put together at the end
  *                         mailboxes[]  further mailboxes of an owner  /
  *                         adopted[]    depth counters to be read in the target's memory
  *
@@ -15,8 +16,9 @@
 #include "model/sweep.h"
 #include "probe/hook/reader_slot.h"
 
-/* References looked at for holders of waits, in one sweep. A hostile program could make a few slots stand for many
- * billions of edges; what is beyond is left out, its waits count as open, and a gap says so. */
+/* References looked at for holders of waits, in one sweep. A hostile program could make a few
+ * slots stand for many billions of edges; what is beyond is left out, its waits count as open, and
+ * a gap says so. */
 #define READER_EDGES_MOST 16000000u
 
 struct reader_hold {

@@ -1,9 +1,11 @@
 /*
  * reader_slot.c - the reader's half of the seqlock of a slot, see region.h for the writer's.
  *
- *    hot (sequence first) -> wait and held lines -> sequence again -> taken, dropped, put, taken again -> generation again
+ *    hot (sequence first) -> wait and held lines -> sequence again
+ *                         -> taken, dropped, put, taken again -> generation again
  *
- * A writer that never pauses could keep a reader waiting for ever: tries are bounded, and then the slot counts as torn.
+ * A writer that never pauses could keep a reader waiting for ever: tries are bounded, and then the
+ * slot counts as torn.
  */
 #include "probe/hook/reader_slot.h"
 
@@ -50,8 +52,8 @@ static uint64_t load(const uint64_t *word)
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-/* Taken and dropped first, then put, so that the depth is never negative; and taken once more, since a reader that was
- * put aside in between would find it far too large. */
+/* Taken and dropped first, then put, so that the depth is never negative; and taken once more,
+ * since a reader that was put aside in between would find it far too large. */
 static void read_box(const struct reach_target *target, struct reader_region *region,
                      uint32_t index, struct reader_slot *slot)
 {

@@ -29,13 +29,14 @@ static inline bool reader_slot_acts(const struct impasse_hot *hot)
   return hot->kind == IMPASSE_KIND_ACTOR || hot->kind == IMPASSE_KIND_QUEUE;
 }
 
-/* Reads slot `index`, which reader_regions_locate or fresh[] has bounded. `tries` bounds the reads of a slot that is
- * being changed; 1 for a dead process, where nothing will end the change. */
+/* Reads slot `index`, which reader_regions_locate or fresh[] has bounded. `tries` bounds the reads
+ * of a slot that is being changed; 1 for a dead process, where nothing will end the change. */
 enum reader_slot_result reader_slot_read(const struct reach_target *target,
                                          struct reader_region *region, uint32_t index,
                                          unsigned tries, struct reader_slot *ret_slot);
 
-/* The living slot behind a reference: its kind, or IMPASSE_KIND_NONE where whoever was meant is gone. */
+/* The living slot behind a reference: its kind, or IMPASSE_KIND_NONE where whoever was
+ * meant is gone. */
 enum impasse_kind reader_slot_kind(const struct reader_regions *regions, uint64_t reference,
                                    struct reader_region **ret_region, uint32_t *ret_index);
 

@@ -1,6 +1,6 @@
 /*
- * reader_sweep.c - see reader.h: goes through the slots, makes rows of them, and lets the other files of the reader
- * put together what belongs to several slots.
+ * reader_sweep.c - see reader.h: goes through the slots, makes rows of them, and lets the other
+ * files of the reader put together what belongs to several slots.
  */
 #include <assert.h>
 #include <errno.h>
@@ -58,7 +58,8 @@ static bool is_blocked(const struct reader_slot *slot)
                                  (state == IMPASSE_RUNNING && run == (uint32_t)slot->hot.runs));
 }
 
-/* Unknown is free in the graph: so is whoever waits for something that found no room in the slot. */
+/* Unknown is free in the graph: so is whoever waits for something that found no room
+ * in the slot. */
 static uint8_t state_of(const struct reader_slot *slot, enum reader_slot_result result)
 {
   static const uint8_t states[IMPASSE_STATE_COUNT] = {
@@ -221,7 +222,8 @@ static bool is_of_interest(const struct sweep *sweep, const struct reader_array 
   return true;
 }
 
-/* Leaves out, now that all is known, what a round has no use for: it is to cost what is blocked, not what there is. */
+/* Leaves out, now that all is known, what a round has no use for: it is to cost what is blocked,
+ * not what there is. */
 static void forget_idle(struct reader *reader, struct reader_scan *scan)
 {
   struct reader_array pools = {0};
@@ -290,7 +292,8 @@ static void take_slot(struct reader *reader, struct reader_scan *scan, struct re
   watch_row(reader, scan, &slot, row, holds);
 }
 
-/* An actor that has closed since: the round says so, or it would seem blocked until the next sweep. */
+/* An actor that has closed since: the round says so, or it would seem blocked until
+ * the next sweep. */
 static void add_closed(struct reader_scan *scan, const struct reader_watched *watched)
 {
   struct sweep_actor *row = sweep_add_actor(scan->sweep);
@@ -357,7 +360,7 @@ static void add_gap(struct sweep *sweep, const char *reason, uint64_t count)
 {
   struct sweep_gap *gap = sweep_add_gap(sweep);
   if (!gap)
-    return; /* without memory for a row there is none to complain with; lost_count has it all the same */
+    return; /* without memory for a row there is none to complain with; lost_count has it */
   gap->reason = sweep_add_text(sweep, reason, strlen(reason));
   gap->count = count_of(count);
 }
@@ -372,7 +375,8 @@ static void lose(struct reader *reader, struct sweep *sweep, const char *reason,
   add_gap(sweep, reason, count);
 }
 
-/* What the library could not record, since the last sweep; in the first sweep, since the target started. */
+/* What the library could not record, since the last sweep; in the first sweep, since
+ * the target started. */
 static void report_losses(struct reader *reader, struct sweep *sweep)
 {
   static const char *const words[IMPASSE_LOSS_COUNT] = {
@@ -415,8 +419,9 @@ static uint64_t without(uint64_t all, uint64_t others)
   return all > others ? all - others : 0;
 }
 
-/* Actors that were ever opened and closed. Each shard may count what is in the making as an actor for a moment, so the
- * sums may be a little high, and the next ones less: then what was told once stands. */
+/* Actors that were ever opened and closed. Each shard may count what is in the making as an
+ * actor for a moment, so the sums may be a little high, and the next ones less: then what was
+ * told once stands. */
 static void count_lives(struct reader *reader)
 {
   uint64_t born = 0, died = 0;

@@ -1,10 +1,11 @@
 /*
  * reader_table.c - see reader_table.h.
  *
- * A table keeps sums of the time that it was held and waited for, without the present episode, and the beginning of
- * that in another word. The sum is read before and after the beginning: where it stayed the same, the present episode
- * is added; where it moved, an episode ended while we looked, so the present one is shorter than our look and adds
- * nothing. So the result never goes back but for what a writer has not yet stored.
+ * A table keeps sums of the time that it was held and waited for, without the present episode, and
+ * the beginning of that in another word. The sum is read before and after the beginning: where it
+ * stayed the same, the present episode is added; where it moved, an episode ended while we looked,
+ * so the present one is shorter than our look and adds nothing. So the result never goes back but
+ * for what a writer has not yet stored.
  */
 #include "probe/hook/reader_table.h"
 
@@ -12,7 +13,8 @@
 
 #include "probe/hook/reader_name.h"
 
-/* The coarse clock lags by up to a tick of the kernel (CONFIG_HZ=100: 10 ms); twice that is certain. */
+/* The coarse clock lags by up to a tick of the kernel (CONFIG_HZ=100: 10 ms); twice
+ * that is certain. */
 #define COARSE_LAG_NS 20000000u
 
 static uint64_t load(const uint64_t *word)

@@ -1,6 +1,7 @@
 /*
- * reader_threads.c - see reader_threads.h. Where both are in one namespace nothing is looked up; elsewhere the list of
- * threads is read when a number is met that is not in it, at most once a sweep.
+ * reader_threads.c - see reader_threads.h. Where both are in one namespace nothing is looked
+ * up; elsewhere the list of threads is read when a number is met that is not in it, at most
+ * once a sweep.
  */
 #include "probe/hook/reader_threads.h"
 
@@ -16,8 +17,8 @@ struct reader_thread {
   uint32_t inner, outer;
 };
 
-/* The outermost and innermost number in a status file. Returns in how many namespaces it has one; 0 where the file does
- * not tell. */
+/* The outermost and innermost number in a status file. Returns in how many namespaces it has one; 0
+ * where the file does not tell. */
 static int read_numbers(const struct reach_target *target, const char *name, int *ret_outer,
                         int *ret_inner)
 {

@@ -1,5 +1,6 @@
 /*
- * reader_threads.h - thread numbers of a target in a pid namespace of its own, as the collector numbers them.
+ * reader_threads.h - thread numbers of a target in a pid namespace of its own, as the
+ * collector numbers them.
  */
 #ifndef IMPASSE_PROBE_HOOK_READER_THREADS_H
 #define IMPASSE_PROBE_HOOK_READER_THREADS_H

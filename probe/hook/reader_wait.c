@@ -6,13 +6,15 @@
  *    mailbox        its owner                                    as its owner
  *    promise        its fulfiller; itself while none is known    as its fulfiller
  *    service        its members, any of them
- *    table          its present holders in a conflicting mode,   free: somebody is about to get it, so the wait is
- *                   all of them                                  open; held by somebody gone: nobody
+ *    table          its present holders in a conflicting mode,   free: somebody is about to get it,
+ *                   all of them                                  so the wait is open; held by
+ *                                                                somebody gone: nobody
  *    0              unknown: the wait is open
  *
- * A wait is one flat group with one quantifier. A service or a table that is the only holder brings its own; beside
- * others it fits only where the quantifiers agree or it stands for at most one. Where they do not, it is left out and
- * the wait counts as open: fewer holders can only make a wait look easier to end, never a deadlock out of none.
+ * A wait is one flat group with one quantifier. A service or a table that is the only holder brings
+ * its own; beside others it fits only where the quantifiers agree or it stands for at most one.
+ * Where they do not, it is left out and the wait counts as open: fewer holders can only make a wait
+ * look easier to end, never a deadlock out of none.
  */
 #include "probe/hook/reader_wait.h"
 
@@ -79,7 +81,8 @@ static bool fits(struct waiting *wait, uint8_t needs, size_t count)
 
 static void follow(struct waiting *wait, uint64_t reference, unsigned depth);
 
-/* The references in the lines of one service or list slot; returns how many, and the list that goes on. */
+/* The references in the lines of one service or list slot; returns how many, and the list
+ * that goes on. */
 static unsigned read_refs(const struct reader_region *region, uint32_t index, uint64_t reference,
                           uint64_t ret_refs[IMPASSE_LIST_REFS], uint64_t *ret_next)
 {

@@ -1,6 +1,6 @@
 /*
- * reader_wait.h - wait lines become waits of the sweep: references are followed to whoever can end the wait, and those
- * who are gone are left out.
+ * reader_wait.h - wait lines become waits of the sweep: references are followed to whoever can end
+ * the wait, and those who are gone are left out.
  */
 #ifndef IMPASSE_PROBE_HOOK_READER_WAIT_H
 #define IMPASSE_PROBE_HOOK_READER_WAIT_H

@@ -1,4 +1,5 @@
-/* Waits and tables, read from a real hooked process: references are followed to whoever can end the wait. */
+/* Waits and tables, read from a real hooked process: references are followed to whoever can
+ * end the wait. */
 #include "probe/hook/test_target.h"
 
 static struct impasse_actor actor(const char *name)
@@ -146,7 +147,8 @@ static void indirect_holders_are_followed(void **state)
   assert_int_equal(wait->needs, NEEDS_ANY);
   assert_true(wait->open);
   assert_string_equal(sweep_text(sweep, wait->object), "select");
-  /* All of one actor and any of a service is more than one group can say: only what is sure is told. */
+  /* All of one actor and any of a service is more than one group can say: only what is
+   * sure is told. */
   wait = test_wait(sweep, "of mixed");
   test_holders(sweep, wait, "one");
   assert_true(wait->open);

@@ -1,79 +1,92 @@
 /*
- * region.h - the shared memory through which a hooked program is seen: its layout, who may write what, and what a
- * reader must check. Shared by the library (impasse*), its reader (source.c, reader*) and tests. C11 and C++17.
+ * region.h - the shared memory through which a hooked program is seen: its layout, who may write
+ * what, and what a reader must check. Shared by the library (impasse*), its reader (source.c,
+ * reader*) and tests. C11 and C++17.
  * Not here: the calls of the program (impasse.h), what the data means to the model (source.c).
  *
- * A region is one memfd called "impasse", sealed SHRINK|GROW|SEAL, mapped shared by its owner. When one is full the
- * owner adds another of the same shape; `chain` counts them and `first_slot` = chain * IMPASSE_SLOTS.
+ * A region is one memfd called "impasse", sealed SHRINK|GROW|SEAL, mapped shared by its owner. When
+ * one is full the owner adds another of the same shape; `chain` counts them and `first_slot` =
+ * chain * IMPASSE_SLOTS.
  *
  *    file (about 37 MiB, sparse: what was never used costs no memory)
- *    +--------------------+ 0
- *    | impasse_header     | identity, arrays[], state, heartbeat, losses       1 x 4096
- *    +--------------------+ arrays[IMPASSE_ARRAY_SHARDS].offset
- *    | impasse_shard[]    | how far each eighth of the slots is used           8 x 192
- *    +--------------------+ arrays[IMPASSE_ARRAY_CLASSES].offset
- *    | impasse_class_entry| names of name classes (chain 0 only)            4096 x 64
- *    +--------------------+ arrays[IMPASSE_ARRAY_HOT].offset
- *    | lines: 9 arrays of one 64-byte line a slot, one behind the other      65536 x 64 each, + 1 spare line
- *    |   HOT   impasse_hot     what its runner changes: state, tid, taken, open waits
- *    |   COLD  impasse_cold    what it is: name, parent, pool, owner
- *    |   BOX   impasse_box     what its producers change: put, dropped   | impasse_table for a table
- *    |   WAIT0 impasse_wait_line  outermost open wait                    | impasse_table_sums for a table
- *    |   WAIT1..WAIT3             three more, nested or concurrent
- *    |   HELD  references of the tables that it holds
- *    |   TEXT  its name, when that is a text
- *    +--------------------+ arrays[IMPASSE_ARRAY_CELLS].offset
- *    | impasse_cell[]     | closed slots in the order of their closing; the library's own      65536 x 16
- *    +--------------------+ file_bytes
+ *    +---------------------+ 0
+ *    | impasse_header      | identity, arrays[], state, heartbeat, losses            1 x 4096
+ *    +---------------------+ arrays[IMPASSE_ARRAY_SHARDS].offset
+ *    | impasse_shard       | how far each eighth of the slots is used                8 x 192
+ *    +---------------------+ arrays[IMPASSE_ARRAY_CLASSES].offset
+ *    | impasse_class_entry | names of name classes (chain 0 only)                 4096 x 64
+ *    +---------------------+ arrays[IMPASSE_ARRAY_HOT].offset
+ *    | lines               | 9 arrays of one line a slot, and a spare line   9 x 65537 x 64
+ *    |   HOT               |   impasse_hot: what its runner changes: state, tid, taken, open waits
+ *    |   COLD              |   impasse_cold: what it is: name, parent, pool, owner
+ *    |   BOX               |   impasse_box: what its producers change: put, dropped
+ *    |                     |     of a table: impasse_table_line
+ *    |   WAIT0             |   impasse_wait_line: its outermost open wait
+ *    |                     |     of a table: impasse_table_sums
+ *    |   WAIT1 .. WAIT3    |   impasse_wait_line: three more, nested or concurrent
+ *    |   HELD              |   references of the tables that it holds
+ *    |   TEXT              |   its name, when that is a text
+ *    +---------------------+ arrays[IMPASSE_ARRAY_CELLS].offset
+ *    | impasse_cell        | closed slots, oldest first; the library's own       65536 x 16
+ *    +---------------------+ file_bytes
  *
- * A slot is line number i of all nine arrays together. Everything the program opens takes one: actor, queue, pool,
- * service, promise, further mailbox, table, list. Its number is first_slot + i. Line k of a slot lies
- * k * IMPASSE_ARRAY_STRIDE behind its hot line (65537 lines: the spare one keeps a slot's lines in different cache
- * sets).
+ * A slot is line number i of all nine arrays together. Everything the program opens takes one:
+ * actor, queue, pool, service, promise, further mailbox, table, list. Its number is first_slot + i.
+ * Line k of a slot lies k * IMPASSE_ARRAY_STRIDE behind its hot line (65537 lines: the spare one
+ * keeps a slot's lines in different cache sets).
  *
- * Cost: an actor takes 192 bytes (HOT, COLD, BOX), 256 once it has waited, 320 once it has held a table; a text name
- * takes 64 more, nesting waits 64 a level. So 1,000,000 calling actors: 256 MB.
+ * Cost: an actor takes 192 bytes (HOT, COLD, BOX), 256 once it has waited, 320 once it has held a
+ * table; a text name takes 64 more, nesting waits 64 a level. So 1,000,000 calling actors: 256 MB.
  *
- * Reference (uint64_t): slot number << 32 | generation, 56 bits; 0 = nobody known. The top byte is a tag of the place
- * where it stands (call number of the wait, mode of the hold). Generations are odd while the slot is open and even
- * while it is closed; each opening and each closing adds one. A reference whose generation is not the slot's own is
- * to somebody who is gone.
+ * Reference (uint64_t): slot number << 32 | generation, 56 bits; 0 = nobody known. The top byte is
+ * a tag of the place where it stands (call number of the wait, mode of the hold). Generations are
+ * odd while the slot is open and even while it is closed; each opening and each closing adds one. A
+ * reference whose generation is not the slot's own is to somebody who is gone.
  *
- * Who may write what (W), everything with single aligned atomic stores or read-modify-writes:
- *    field                               writer                       order
- *    header but for the last part        starting thread              before state = LIVE (release)
- *    header.state, heartbeat, losses     any thread, slow path        relaxed
- *    hot.generation, box.generation      opening or closing thread    release, after everything else of the slot
- *    hot.run                             whoever schedules the actor  release; one word
- *    hot.taken                           consumer (queue: any)        release
- *    hot.sequence, wait_mask, wait lines runner of the actor          sequence odd, stores (release), sequence even
- *    wait.holders[0]                     also call_forward, any       compare-and-swap; tag = its call number
- *    held lines, hot.held_mask           runner of the actor          as wait lines
- *    box counters, table, table_sums     any thread                   read-modify-write
- *    cold.owner of a promise             any thread                   release
- *    references of a service, a list     any thread                   compare-and-swap with 0
+ * Who may write what, everything with single aligned atomic stores or read-modify-writes:
+ *    field                            writer                       order
+ *    header but for the last part     starting thread              before state = LIVE (release)
+ *    header.state, heartbeat, losses  any thread, slow path        relaxed
+ *    hot.generation, box.generation   opening or closing thread    release, after all else of it
+ *    hot.run                          whoever schedules the actor  release; one word
+ *    hot.taken                        consumer (queue: any)        release
+ *    hot.wait_mask, wait lines        runner of the actor          sequence odd, stores (release),
+ *                                                                  sequence even
+ *    wait.holders[0]                  also call_forward, any       compare-and-swap; tag = its call
+ *    held lines, hot.held_mask        runner of the actor          as wait lines
+ *    box counters, table, table_sums  any thread                   read-modify-write
+ *    cold.owner of a promise          any thread                   release
+ *    references of a service, a list  any thread                   compare-and-swap with 0
+ *    shards, cells                    any thread                   read-modify-write; turn: release
  * A reader never writes.
  *
  * What a reader must do:
- *    1. accept only a memfd with the seals SHRINK, GROW and SEAL, whose st_blksize is the page size, st_size equals
- *       IMPASSE_FILE_BYTES, and whose header says magic, layout, header_bytes, file_bytes, first_slot and arrays[]
- *       exactly as this file defines them (impasse_header_check);
- *    2. believe it only for the process whose pid (innermost namespace) and start_ticks the header names: after a fork
- *       the child still maps its parent's regions until it calls the library;
- *    3. read state with acquire; only LIVE and CLOSED regions hold data; chains of one process are 0..n-1 without gap;
- *    4. bound shard.fresh_count by IMPASSE_SHARD_SLOTS and read no slot behind it (reading a hole allocates it);
- *    5. copy each line by impasse_line_copy, then read hot.generation again: not odd or not the same = skip the slot;
- *    6. for waits and holds: read hot.sequence, then hot, wait and held lines, then hot.sequence again; odd or changed =
- *       try again a few times, then report the slot as torn. Odd in a dead process = it died in mid-update;
- *    7. read hot.taken and box.dropped_oldest before box.put, and the lines of the owner of several mailboxes likewise,
- *       so that depth = put - taken - dropped_oldest is never negative; and others_born and others_died of a shard
- *       before its other counters, for the same reason: what is just being opened or closed counts as an actor for
- *       that moment;
- *    8. bound every index, count, length and enum before its use; follow lists at most IMPASSE_LIST_CHAIN_MOST far.
+ *    1. accept only a memfd with the seals SHRINK, GROW and SEAL, whose st_blksize is the page
+ *       size, st_size equals IMPASSE_FILE_BYTES, and whose header says magic, layout, header_bytes,
+ *       file_bytes, first_slot and arrays[] exactly as this file defines them
+ *       (impasse_header_check);
+ *    2. believe it only for the process whose pid (innermost namespace) and start_ticks the header
+ *       names: after a fork the child still maps its parent's regions until it calls the library;
+ *    3. read state with acquire; only LIVE and CLOSED regions hold data; chains of one process are
+ *       0..n-1 without gap;
+ *    4. bound shard.fresh_count by IMPASSE_SHARD_SLOTS and read no slot behind it (reading a hole
+ *       allocates it);
+ *    5. copy each line by impasse_line_copy, then read hot.generation again: not odd or not the
+ *       same = skip the slot;
+ *    6. for waits and holds: read hot.sequence, then hot, wait and held lines, then hot.sequence
+ *       again; odd or changed = try again a few times, then report the slot as torn. Odd in a dead
+ *       process = it died in mid-update;
+ *    7. read hot.taken and box.dropped_oldest before box.put, and the lines of the owner of several
+ *       mailboxes likewise, so that depth = put - taken - dropped_oldest is never negative; and
+ *       others_born and others_died of a shard before its other counters, for the same reason: what
+ *       is just being opened or closed counts as an actor for that moment;
+ *    8. bound every index, count, length and enum before its use; follow lists at most
+ *       IMPASSE_LIST_CHAIN_MOST far.
  *
- * Telling ends apart: state CLOSED = orderly exit; LIVE and process dead = crash or kill; LIVE, process alive, same start
- * time, region no longer mapped = exec; mapped and header names another pid = forked child that has not called the
- * library yet; mapped and no descriptor = the program closed it: read by process_vm_readv.
+ * Telling ends apart: state CLOSED = orderly exit; LIVE and process dead = crash or kill; LIVE,
+ * process alive, same start time, region no longer mapped = exec; mapped and header names another
+ * pid = forked child that has not called the library yet; mapped and no descriptor = the program
+ * closed it: read by process_vm_readv.
  */
 #ifndef IMPASSE_REGION_H
 #define IMPASSE_REGION_H
@@ -104,7 +117,8 @@ extern "C" {
 #define IMPASSE_SHARD_SLOTS (IMPASSE_SLOTS / IMPASSE_SHARDS)
 /* Regions a process: slot numbers have 24 bits. */
 #define IMPASSE_CHAIN_MOST 256u
-/* Name classes, and the bytes of one and of a text name with the terminating NUL; what is longer is cut and counted. */
+/* Name classes, and the bytes of one and of a text name with the terminating NUL; what is longer is
+ * cut and counted. */
 #define IMPASSE_CLASSES 4096u
 #define IMPASSE_CLASS_TEXT_BYTES 56u
 #define IMPASSE_TEXT_BYTES 64u
@@ -114,7 +128,8 @@ extern "C" {
 #define IMPASSE_HELD_MOST 8u
 /* Holders of a wait in its line; a list where there are more. */
 #define IMPASSE_HOLDERS_INLINE 3u
-/* References in one slot of kind list or service (lines WAIT0..HELD, 8 each), and the slots a list may span. */
+/* References in one slot of kind list or service (lines WAIT0..HELD, 8 each), and the slots a
+ * list may span. */
 #define IMPASSE_LIST_REFS 40u
 #define IMPASSE_LIST_CHAIN_MOST 64u
 
@@ -192,9 +207,10 @@ struct impasse_header {
 };
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_header) == IMPASSE_HEADER_BYTES, "header is a page");
 
-/* An eighth of a region's slots: those from IMPASSE_SHARD_SLOTS * its number on. Threads spread over the shards. What the
- * allocator counts anyway tells how many actors (kinds actor and queue) were ever opened and closed, and only openings
- * of other kinds, which are rarer, pay for a counter of their own:
+/* An eighth of a region's slots: those from IMPASSE_SHARD_SLOTS * its number on. Threads spread
+ * over the shards. What the allocator counts anyway tells how many actors (kinds actor and queue)
+ * were ever opened and closed, and only openings of other kinds, which are rarer, pay for a counter
+ * of their own:
  *    actors born = fresh_count + head_count - others_born
  *    actors died = tail_count - others_died */
 struct impasse_shard {
@@ -209,8 +225,8 @@ struct impasse_shard {
 };
 IMPASSE_STATIC_ASSERT(sizeof(struct impasse_shard) == 192, "shard is three lines");
 
-/* One cell of a shard's ring of closed slots (a bounded queue with a turn a cell: 2 * lap when empty, 2 * lap + 1 when
- * full). The library's own; readers do not look. */
+/* One cell of a shard's ring of closed slots (a bounded queue with a turn a cell: 2 * lap when
+ * empty, 2 * lap + 1 when full). The library's own; readers do not look. */
 struct impasse_cell {
   uint64_t closed_ns; /* CLOCK_MONOTONIC_COARSE */
   uint32_t turn;
@@ -239,9 +255,10 @@ enum impasse_kind {
   IMPASSE_KIND_COUNT
 };
 
-/* The low byte of hot.run. An actor is blocked when wait_mask is not 0 and either the state is BLOCKED, or it is
- * RUNNING and (uint32_t)hot.runs equals the `run` of its wait of highest rank (it has not been run since it began to
- * wait). waits_unseen not 0 means that it waits for something unrecorded: state unknown. */
+/* The low byte of hot.run. An actor is blocked when wait_mask is not 0 and either the state is
+ * BLOCKED, or it is RUNNING and (uint32_t)hot.runs equals the `run` of its wait of highest rank (it
+ * has not been run since it began to wait). waits_unseen not 0 means that it waits for something
+ * unrecorded: state unknown. */
 enum impasse_state {
   IMPASSE_RUNNING,  /* by the thread in the upper half of hot.run, 0 = a thread that is not known */
   IMPASSE_RUNNABLE, /* could run, has no thread */
@@ -331,8 +348,9 @@ enum impasse_wait_flags {
 #define IMPASSE_TIMEOUT_NONE UINT64_C(0)
 #define IMPASSE_TIMEOUT_UNKNOWN UINT64_MAX /* there is one, of unknown length */
 
-/* One open wait. A holder that is a TABLE stands for the present holders of the table, a SERVICE for its
- * members, a PROMISE for its fulfiller, a MAILBOX for its owner; 0 is unknown: the wait counts as open. */
+/* One open wait. A holder that is a TABLE stands for the present holders of the table, a SERVICE
+ * for its members, a PROMISE for its fulfiller, a MAILBOX for its owner; 0 is unknown: the wait
+ * counts as open. */
 struct impasse_wait_line {
   uint64_t call;         /* number, unique in a generation; low two bits: the line's own index */
   uint64_t since_ns;     /* CLOCK_MONOTONIC of the target */
@@ -361,10 +379,11 @@ IMPASSE_STATIC_ASSERT(sizeof(struct impasse_wait_line) == 64, "wait is one line"
 
 enum impasse_table_kind { IMPASSE_TABLE, IMPASSE_MUTEX, IMPASSE_RWLOCK, IMPASSE_TABLE_KIND_COUNT };
 
-/* A table stands in lines BOX and WAIT0. `waiting` and `holding` say in one word how many there are now and since when
- * there has been at least one: count in the low 20 bits, above it the clock in units of 4096 ns since the region of the
- * table was opened (header.opened_monotonic_ns). The clock of `waiting` is CLOCK_MONOTONIC; that of `holding` is
- * CLOCK_MONOTONIC_COARSE: the sum is right on average, a single hold is not. */
+/* A table stands in lines BOX and WAIT0. `waiting` and `holding` say in one word how many there are
+ * now and since when there has been at least one: count in the low 20 bits, above it the clock in
+ * units of 4096 ns since the region of the table was opened (header.opened_monotonic_ns). The clock
+ * of `waiting` is CLOCK_MONOTONIC; that of `holding` is CLOCK_MONOTONIC_COARSE: the sum is right on
+ * average, a single hold is not. */
 struct impasse_table_line {
   uint32_t generation; /* as hot.generation */
   uint32_t unlisted;   /* holders that stand in no held line: more holders than can be named */
@@ -433,7 +452,8 @@ static inline void impasse_array_shape(unsigned array, uint64_t *ret_offset, uin
   }
 }
 
-/* NULL when the constant part of a header (a private copy of it) is that of this layout; else what is wrong. */
+/* NULL when the constant part of a header (a private copy of it) is that of this layout; else
+ * what is wrong. */
 static inline const char *impasse_header_check(const struct impasse_header *header)
 {
   if (header->magic != IMPASSE_MAGIC)

@@ -1,15 +1,16 @@
 /*
- * source.c - the source `hook`: programs that link libimpasse. It attaches to a target's regions, sweeps them, and
- * tells apart how a target ended.
+ * source.c - the source `hook`: programs that link libimpasse. It attaches to a target's regions,
+ * sweeps them, and tells apart how a target ended.
  *
- *    what is seen                                            what is told
- *    pidfd alive, region mapped                              rows
- *    pidfd alive, region not mapped any more                 unreadable: exec'd into NAME
- *    pidfd alive, region marked closed                       unreadable: stopped publishing, or is exiting
- *    pidfd dead, region marked closed                        gone: exited in order
- *    pidfd dead, region not marked                           gone: crashed or was killed (crashed = true)
- * After death one last sweep is made from the mapping that we keep: the kernel frees the memory only after us. Where
- * the target had closed its descriptor there is no such mapping and nothing more to be read.
+ *    what is seen                                what is told
+ *    pidfd alive, region mapped                  rows
+ *    pidfd alive, region not mapped any more     unreadable: exec'd into NAME
+ *    pidfd alive, region marked closed           unreadable: stopped publishing, or exits
+ *    pidfd dead, region marked closed            gone: exited in order
+ *    pidfd dead, region not marked               gone: crashed or killed (crashed = true)
+ * After death one last sweep is made from the mapping that we keep: the kernel frees the memory
+ * only after us. Where the target had closed its descriptor there is no such mapping and nothing
+ * more to be read.
  *
  * Not here: regions (reader_region.c), slots and rows (reader_sweep.c and its kin).
  */
@@ -225,7 +226,8 @@ static int source_sweep(void *context, struct sweep **ret_sweep)
   return 0;
 }
 
-/* Nobody is blocked in what is dead or has become another program: rows of it would look like waits that last. */
+/* Nobody is blocked in what is dead or has become another program: rows of it would look like
+ * waits that last. */
 static int source_round(void *context, struct sweep **ret_sweep)
 {
   struct session *session = context;

@@ -245,7 +245,8 @@ static void a_forked_child_is_silent_until_it_calls_and_then_itself(void **state
   test_target_end(&parent);
 }
 
-/* Start times are told in ticks: a region is seen to be older than a process from the second tick on. */
+/* Start times are told in ticks: a region is seen to be older than a process from the
+ * second tick on. */
 static void await_ticks(void)
 {
   struct timespec now, begin;

@@ -1,5 +1,6 @@
 /*
- * test_target.h - a real hooked process and what the source reads of it, for the tests of this folder.
+ * test_target.h - a real hooked process and what the source reads of it, for the tests
+ * of this folder.
  */
 #ifndef IMPASSE_PROBE_HOOK_TEST_TARGET_H
 #define IMPASSE_PROBE_HOOK_TEST_TARGET_H

@@ -1,7 +1,8 @@
 /*
- * circle.cpp - a C++17 program that uses impasse.hpp: two server threads that call each other and lock up, for real.
- * A third thread waits for a lock that one of them holds. Checks by itself that its region says so, prints "ready", and
- * stays until its standard input ends; then it lets everybody go and exits with 0.
+ * circle.cpp - a C++17 program that uses impasse.hpp: two server threads that call each other and
+ * lock up, for real. A third thread waits for a lock that one of them holds. Checks by itself that
+ * its region says so, prints "ready", and stays until its standard input ends; then it lets
+ * everybody go and exits with 0.
  */
 #include <chrono>
 #include <condition_variable>

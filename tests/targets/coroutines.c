@@ -1,14 +1,15 @@
 /*
- * coroutines.c - a program without threads whose actors are coroutines (ucontext): a scheduler takes them up and lays
- * them down, and they suspend in waits, one of them in two nested ones. Shows that the hook library keeps nothing in
- * threads; and has the USDT sites of the inlined calls.
+ * coroutines.c - a program without threads whose actors are coroutines (ucontext): a
+ * scheduler takes them up and lays them down, and they suspend in waits, one of them in two
+ * nested ones. Shows that the hook library keeps nothing in threads; and has the USDT sites
+ * of the inlined calls.
  *
- *     broker: calls clerk (rank 1); while it waits it takes up a message and calls vault for it (rank 2)
+ *     broker: calls clerk (rank 1); while it waits it takes a message and calls vault (rank 2)
  *     vault:  calls broker          -> circle broker, vault
  *     clerk:  waits for vault or a signal, any, open   -> free
  *
- * Checks by itself that its region says so, prints "ready", stays until its standard input ends, resumes everybody and
- * exits with 0.
+ * Checks by itself that its region says so, prints "ready", stays until its standard input ends,
+ * resumes everybody and exits with 0.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
- * disabled.c - uses every call of impasse.h under IMPASSE_DISABLE, without optimisation and without linking the library:
- * that it links at all shows that nothing was left. Arguments are still evaluated, once each.
+ * disabled.c - uses every call of impasse.h under IMPASSE_DISABLE, without optimisation and without
+ * linking the library: that it links at all shows that nothing was left. Arguments are still
+ * evaluated, once each.
  */
 #define IMPASSE_DISABLE
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * plugin.c - a shared object that brings a copy of the hook library along, as a plugin that links it statically does.
- * For two_copies.c.
+ * plugin.c - a shared object that brings a copy of the hook library along, as a plugin that links
+ * it statically does. For two_copies.c.
  */
 #include "probe/hook/impasse.h"
 

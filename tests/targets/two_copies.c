@@ -1,6 +1,6 @@
 /*
- * two_copies.c - a program and its plugin, each with a copy of the hook library: the one that starts first works, the
- * other one stays off and says why, and so it is again in a forked child.
+ * two_copies.c - a program and its plugin, each with a copy of the hook library: the one that
+ * starts first works, the other one stays off and says why, and so it is again in a forked child.
  * usage: two_copies PLUGIN
  */
 #include <dlfcn.h>
