@@ -2,10 +2,10 @@
 #include "collector/alert_output.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/alert_detail.h"
 #include "model/jsontext.h"
 
 #define SCHEMA "impasse.alert/1"
@@ -90,11 +90,22 @@ static void put_column(struct jsontext *json, const struct snapshot *snapshot, u
     jsontext_text(json, name, value.known ? value.text : NULL);
 }
 
+/* The detail as a malloc'ed JSON object on one line; NULL where there is none or memory is out. It
+ * was made by a detector, but perhaps in another process: only what parses is passed on. */
+static char *one_line(const char *detail)
+{
+  json_t *parsed = detail ? json_loads(detail, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  char *line = json_is_object(parsed) ? json_dumps(parsed, JSON_COMPACT) : NULL;
+
+  json_decref(parsed);
+  return line;
+}
+
 /* The line ends in '}': the detail goes before it. */
 static void put_detail(struct alert_output *o, const char *detail)
 {
   size_t length = strlen(o->line), room = sizeof(o->line) - length;
-  char *text = alert_detail(detail);
+  char *text = one_line(detail);
 
   if (text && strlen(text) + sizeof(",\"detail\":}") < room)
     (void)snprintf(o->line + length - 1, room + 1, ",\"detail\":%s}", text);

@@ -30,8 +30,8 @@ uint64_t cadence_sweep_ns(const struct cadence *cadence)
 
 uint64_t cadence_round_ns(const struct cadence *cadence)
 {
-  uint64_t sweep_share =
-      cadence->sweep_cpu_ns * 1000000 / cadence_sweep_ns(cadence); /* 1/1000000 core */
+  /* In millionths of a core. */
+  uint64_t sweep_share = cadence->sweep_cpu_ns * 1000000 / cadence_sweep_ns(cadence);
   uint64_t budget = CADENCE_BUDGET_PERMILLE * 1000;
   uint64_t left = sweep_share < budget * 3 / 4 ? budget - sweep_share : budget / 4;
   uint64_t needed = cadence->round_cpu_ns * 1000000 / left;

@@ -15,9 +15,7 @@
 
 #define CADENCE_ROUND_NS UINT64_C(100000000)
 #define CADENCE_BUDGET_PERMILLE 10
-#define CADENCE_SWEEP_MAX_NS                                                                       \
-  UINT64_C(60000000000) /* even a costly target is read once a minute   \
-                                                    */
+#define CADENCE_SWEEP_MAX_NS UINT64_C(60000000000) /* a costly target, too, is read once a minute */
 #define CADENCE_BACKOFF_MAX_NS UINT64_C(60000000000)
 
 struct cadence {

@@ -2,8 +2,8 @@
  * cmd_check.c - `impasse check`: one question, one line, one exit code, as the Nagios Plugins
  * Development Guidelines have them.
  *
- *    IMPASSE CRITICAL - server_a -> server_b -> server_a | 'deadlock'=1;;;0 'leak'=U ... 'targets'=1;;;0
- *    \----- title ----/ \---------- for people --------/   \------------ performance data -----------/
+ *    IMPASSE CRITICAL - server_a -> server_b -> server_a | 'deadlock'=1;;;0 'leak'=U 'actors'=6;;;0
+ *    '----- title ----' '--------- for people ---------'   '----------- performance data --------'
  *    critical, proven: ...         one line for each alert, and for each rule that cannot answer
  *
  * The answer is sure when a critical alert fires, or when whoever watches has been watching for as

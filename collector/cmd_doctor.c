@@ -1,6 +1,6 @@
 /*
- * cmd_doctor.c - `impasse doctor`: what this machine and this user can observe, and what to do about the rest. Each
- * check is a row: a name and a function that fills in a finding.
+ * cmd_doctor.c - `impasse doctor`: what this machine and this user can observe, and what to do
+ * about the rest. Each check is a row: a name and a function that fills in a finding.
  */
 #include <errno.h>
 #include <fcntl.h>

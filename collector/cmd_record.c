@@ -1,6 +1,6 @@
 /*
- * cmd_record.c - `impasse record`: sweeps, writes every tick to a recording, and hands the newest snapshot to the
- * other commands of this machine.
+ * cmd_record.c - `impasse record`: sweeps, writes every tick to a recording, and hands the newest
+ * snapshot to the other commands of this machine.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -174,7 +174,8 @@ static int start(struct record *r, const char *dir, struct complaint *complaint)
   return 0;
 }
 
-/* The writer goes first, for it tells its gaps to the feed; the socket before the feed that answers its questions. */
+/* The writer goes first, for it tells its gaps to the feed; the socket before the feed that answers
+ * its questions. */
 static void end(struct record *r)
 {
   struct writer_stats stats = {0};

@@ -1,4 +1,5 @@
-/* cmd_show.c - `impasse show`: a relation as rows, the wait-for graph as a drawing, or one question about one actor. */
+/* cmd_show.c - `impasse show`: a relation as rows, the wait-for graph as a drawing, or one question
+ * about one actor. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +96,7 @@ static void on_answer(void *context, int error, const char *text)
     asking->code = complaint_set(asking->complaint, EXIT_TROUBLE, "%s: %s", asking->name, text);
     return;
   }
-  for (const char *line = text;
-       *line;) { /* each line by itself: their ends are ours, not the target's */
+  for (const char *line = text; *line;) { /* each by itself: their ends are ours */
     size_t length = strcspn(line, "\n");
 
     harmless = harmless_text(line, length, harmless_locale_is_utf8(), NULL);
@@ -199,10 +199,9 @@ const struct command cmd_show = {
     .manual = "WHAT is a relation: targets, actors, waits, tables, call_graph, names, alerts or\n"
               "gaps, whose columns are in impasse-sql(5); or graph, a drawing of who waits for\n"
               "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR,\n"
-              "where the runtime can tell. Without a time: now, from a running `impasse record` "
-              "where one\n"
-              "answers, else by looking for a second. With --at the state of that instant,\n"
-              "with --since and --until all rows between, from a recording.\n",
+              "where the runtime can tell. Without a time: now, from a running `impasse\n"
+              "record` where one answers, else by looking for a second. With --at the state of\n"
+              "that instant, with --since and --until all rows between, from a recording.\n",
     .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |
                OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
     .trouble_code = EXIT_TROUBLE,

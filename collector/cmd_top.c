@@ -110,8 +110,7 @@ static struct tui_options screen_options(const struct options *options, struct f
 
 static void start(struct top *top)
 {
-  (void)uv_poll_init(&top->loop, &top->terminal,
-                     tui_fd(top->tui)); /* an epoll descriptor can be polled */
+  (void)uv_poll_init(&top->loop, &top->terminal, tui_fd(top->tui)); /* epoll can be polled */
   top->terminal.data = top;
   (void)uv_poll_start(&top->terminal, UV_READABLE, on_terminal);
   (void)uv_timer_start(&top->clock, on_clock, REPAINT_MS, REPAINT_MS);

@@ -26,10 +26,9 @@ struct candidate {
 struct discovery {
   struct candidate *list; /* ascending pids */
   size_t count;
-  size_t cursor; /* where the walk through fresh ones stands */
-  size_t slice;  /* where the walk through old ones stands */
-  uint64_t
-      slice_ns; /* when it last was at the beginning: one round through all at most each second */
+  size_t cursor;     /* where the walk through fresh ones stands */
+  size_t slice;      /* where the walk through old ones stands */
+  uint64_t slice_ns; /* when it last was at the beginning: a round takes a second or more */
   int64_t allowance_ns;
   uint64_t allowance_at_ns;
 };

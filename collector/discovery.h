@@ -1,8 +1,7 @@
 /*
  * discovery.h - which processes to look at, and when: a schedule over process ids.
  *
- *    new pid --> look at once --> after 1 s --> after 10 s --> after 60 s --> in slices, as the
- * allowance permits
+ *    new pid --> at once --> after 1 s --> after 10 s --> after 60 s --> in slices, by allowance
  *
  * A tick lists the names of /proc and nothing else. A process that links the hook library a while
  * after it started is found by the later looks. A pid whose start time changed between two looks is

@@ -232,7 +232,8 @@ struct feed_call *feed_calls_add_snapshot(struct feed_calls *calls, feed_snapsho
 
 /* --- any thread --- */
 
-/* With the lock held. Returns true when the call must be freed by the caller: nobody waits for it any more. */
+/* With the lock held. Returns true when the call must be freed by the caller: nobody waits for it
+ * any more. */
 static bool finish(struct feed_call *call, int error, const char *text,
                    const struct snapshot *snapshot)
 {
@@ -273,7 +274,8 @@ void feed_call_snapshot(struct feed_call *call, int error, const char *text,
   finish_call(call, error, text, snapshot);
 }
 
-/* With the lock held: answers all that wait for the newest. None of them is an orphan: closing frees those. */
+/* With the lock held: answers all that wait for the newest. None of them is an orphan: closing
+ * frees those. */
 static void answer_newest(struct feed_calls *calls)
 {
   if (!calls->newest && calls->error == 0)

@@ -1,4 +1,5 @@
-/* feed_calls_test.c - questions are answered in their order, whoever knows first; nothing comes after the end. */
+/* feed_calls_test.c - questions are answered in their order, whoever knows first; nothing comes
+ * after the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,9 +128,7 @@ static void another_thread_may_answer(void **state)
   assert_int_equal(
       pthread_create(&thread, NULL, answer_run, feed_calls_add_answer(w.calls, on_answer, &w)), 0);
   while (w.log[0] == '\0')
-    (void)uv_run(
-        &w.loop,
-        UV_RUN_ONCE); /* waits for the answer; a lost one ends in the time limit of the test */
+    (void)uv_run(&w.loop, UV_RUN_ONCE); /* a lost answer ends in the time limit of the test */
   assert_string_equal(w.log, "[0 from afar]");
   assert_int_equal(pthread_join(thread, NULL), 0);
   feed_calls_close(w.calls);

@@ -189,8 +189,9 @@ static bool is_child(const struct by_holder *list, uint32_t i, int64_t target, i
   return i < list->count && compare_holder(list->snapshot, list->rows[i], target, actor) == 0;
 }
 
-/* Those who wait for an actor, and those who wait for them. Depth first with an index for each level, at most as deep
- * as is readable; what is deeper is shown where the next root is looked for. */
+/* Those who wait for an actor, and those who wait for them. Depth first with an index for each
+ * level, at most as deep as is readable; what is deeper is shown where the next root is looked
+ * for. */
 enum { LEVELS_MAX = 24, SIBLINGS_MAX = 12 };
 
 /* Marks what is behind an actor as counted, without a line each; returns how many. */

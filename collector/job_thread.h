@@ -1,5 +1,6 @@
 /*
- * job_thread.h - one thread that does jobs in their order: for work that may take long and must not hold up the loop.
+ * job_thread.h - one thread that does jobs in their order: for work that may take long and must not
+ * hold up the loop.
  */
 #ifndef IMPASSE_COLLECTOR_JOB_THREAD_H
 #define IMPASSE_COLLECTOR_JOB_THREAD_H

@@ -4,7 +4,8 @@
 
 #include <uv.h>
 
-/* Closes the handles that are still open, lets their closings run, and frees what the loop holds. */
+/* Closes the handles that are still open, lets their closings run, and frees what the loop
+ * holds. */
 void loop_end(uv_loop_t *loop);
 
 #endif

@@ -16,9 +16,11 @@
 
 enum { QUEUE_MAX = 4096, GAPS_MAX = 16, REASON_BYTES = 128 };
 
-/* Sweeps begin at multiples of the interval; the tick comes a tenth of it later, when most have been read. */
+/* Sweeps begin at multiples of the interval; the tick comes a tenth of it later, when most have
+ * been read. */
 #define TICK_DELAY(interval_ns) ((interval_ns) / 10)
-/* The first tick waits for the first look at all processes, and then for the sweeps of what was found. */
+/* The first tick waits for the first look at all processes, and then for the sweeps of what was
+ * found. */
 #define FIRST_LOOK_PATIENCE_NS (5 * CLOCK_NS_PER_S)
 #define FIRST_TICK_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 #define NEW_TARGET_PATIENCE_NS (20 * CLOCK_NS_PER_MS)
@@ -162,7 +164,8 @@ static void keep(struct model_thread *m, struct sweep *list[], size_t *count, st
   m->lost++;
 }
 
-/* Ticks no later than at `when`, but not so often that ticks out of turn cost more than their share. */
+/* Ticks no later than at `when`, but not so often that ticks out of turn cost more than their
+ * share. */
 static void tick_by(struct model_thread *m, uint64_t when)
 {
   uint64_t soonest = m->last_tick_ns + m->tick_cpu_ns * OUT_OF_TURN_RATIO;
@@ -182,7 +185,8 @@ static void do_rounds(struct model_thread *m, struct sweep **rounds, size_t coun
     tick_by(m, now.mono_ns);
 }
 
-/* Sorts out what came: sweeps wait for the tick, rounds are done at once unless an older sweep of theirs waits. */
+/* Sorts out what came: sweeps wait for the tick, rounds are done at once unless an older sweep of
+ * theirs waits. */
 static void take_in(struct model_thread *m, struct sweep **sweeps, size_t count)
 {
   struct sweep *now[64];
@@ -278,7 +282,8 @@ static void wait_until_next(struct model_thread *m)
   (void)pthread_cond_timedwait(&m->changed, &m->lock, &until);
 }
 
-/* Waits until there is something to do and takes it. *ret_due: a tick is. Returns false at the end. */
+/* Waits until there is something to do and takes it. *ret_due: a tick is. Returns false at the
+ * end. */
 static bool wait_for_work(struct model_thread *m, bool *ret_due)
 {
   struct sweep *taken[QUEUE_MAX];

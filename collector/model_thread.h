@@ -1,9 +1,10 @@
 /*
- * model_thread.h - the thread that owns the model's state: it takes sweeps from the workers, makes a tick at
- * each interval, at once when a wait round changed a verdict or a new target was read, and when an
- * alert is due, and publishes the snapshots.
+ * model_thread.h - the thread that owns the model's state: it takes sweeps from the workers, makes
+ * a tick at each interval, at once when a wait round changed a verdict or a new target was read,
+ * and when an alert is due, and publishes the snapshots.
  *
- *    workers --> bounded queue --> [ FULL, FAILED: kept for the tick | ROUND: tick_round at once ] --> publish
+ *    workers --> bounded queue --+--> FULL, FAILED: kept for the tick --> tick_step --> publish
+ *                                '--> ROUND: tick_round at once; where it changed much, a tick
  *
  * It adds a row for impasse itself to each tick: what the monitor costs is on the screen.
  */
@@ -33,8 +34,8 @@ void model_thread_post(struct model_thread *thread, struct sweep *sweep);
 void model_thread_gap(struct model_thread *thread, const char *reason, int64_t since_ms,
                       int64_t until_ms, int64_t count);
 
-/* The first look at all processes is over and `sweeps` sweeps are to be expected from it: the first tick waits for
- * them, but not for long. */
+/* The first look at all processes is over and `sweeps` sweeps are to be expected from it: the first
+ * tick waits for them, but not for long. */
 void model_thread_begin(struct model_thread *thread, size_t sweeps);
 
 /* A reference to the newest snapshot, or NULL. */

@@ -1,4 +1,5 @@
-/* model_thread_test.c - the thread that makes snapshots: when ticks come and what they always show. */
+/* model_thread_test.c - the thread that makes snapshots: when ticks come and what they always
+ * show. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -35,7 +35,7 @@ static const struct option_rule rules[OPTION_COUNT] = {
     [OPTION_TARGET] = {{"target", "T", "only this process: its name, node or pid; may be repeated"},
                        KIND_TARGET,
                        0},
-    [OPTION_DB] = {{"db", "DIR", "the recording in DIR (default: the service's, else your own)"},
+    [OPTION_DB] = {{"db", "DIR", "the recording in DIR (default: your own, else the service's)"},
                    KIND_TEXT,
                    FIELD(db)},
     [OPTION_AT] = {{"at", "TIME",

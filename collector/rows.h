@@ -1,4 +1,5 @@
-/* rows.h - what `show` and `query` print from: the snapshot of now, of an instant of the past, or a recording. */
+/* rows.h - what `show` and `query` print from: the snapshot of now, of an instant of the past, or a
+ * recording. */
 #ifndef IMPASSE_COLLECTOR_ROWS_H
 #define IMPASSE_COLLECTOR_ROWS_H
 
@@ -16,13 +17,14 @@ struct rows {
   struct sqlite3 *sql;
 };
 
-/* --at: that instant. --since, --until: history. --db alone: history where `whole_db`, else its newest instant.
- * Otherwise now. 0 or -errno with the complaint; rows_close in any case. */
+/* --at: that instant. --since, --until: history. --db alone: history where `whole_db`, else its
+ * newest instant. Otherwise now. 0 or -errno with the complaint; rows_close in any case. */
 int rows_open(struct rows *rows, const struct options *options, bool whole_db,
               struct complaint *complaint);
 void rows_close(struct rows *rows);
 
-/* Prints the rows of one SELECT, or those that `show` describes, to standard output. An exit code. */
+/* Prints the rows of one SELECT, or those that `show` describes, to standard output. An exit
+ * code. */
 int rows_print_query(struct rows *rows, const struct options *options, const char *sql,
                      struct complaint *complaint);
 int rows_print_show(struct rows *rows, const struct options *options, const struct query_show *show,

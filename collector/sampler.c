@@ -80,7 +80,8 @@ static int read_stat(const struct reach_target *target, struct process_stat *ret
   return error;
 }
 
-/* A number names a pid; else "name" and "name:pid" are meant. Without wishes everybody is wanted. */
+/* A number names a pid; else "name" and "name:pid" are meant. Without wishes everybody is
+ * wanted. */
 static bool is_wanted(const struct sampler *s, const struct reach_target *target)
 {
   struct process_stat stat = {0};

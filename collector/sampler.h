@@ -1,11 +1,13 @@
 /*
- * sampler.h - sweeping on our own: finds targets, gives each a worker, and lets the model make snapshots of what the
- * workers read.
+ * sampler.h - sweeping on our own: finds targets, gives each a worker, and lets the model make
+ * snapshots of what the workers read.
  *
- *    discovery thread: names of /proc --> sources' probe() --> worker (a thread an open target and source) --> model
+ *    discovery thread: names of /proc --> probe() of the sources --> quota
+ *        --> worker: a thread for each open target and source --> model thread --> publish
  *
- * A process that a source recognises but may not read, and one that was named and is recognised by none, has a row of
- * its own with the reason; other processes of other users have none.
+ * A process that a source recognises and cannot read, one for which its user's quota is used up,
+ * and one that was named and is recognised by no source have a row of their own with the reason;
+ * all other processes have none.
  */
 #ifndef IMPASSE_COLLECTOR_SAMPLER_H
 #define IMPASSE_COLLECTOR_SAMPLER_H
@@ -32,7 +34,8 @@ struct sampler_setup {
 /* Starts; returns before anything has been read. 0 or -errno. */
 int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sampler);
 
-/* Ends all threads and frees; a thread that the kernel holds in a read is left behind. NULL is fine. */
+/* Ends all threads and frees; a thread that the kernel holds in a read is left behind. NULL is
+ * fine. */
 void sampler_stop(struct sampler *sampler);
 
 /* These from any thread. */
@@ -40,7 +43,8 @@ void sampler_stop(struct sampler *sampler);
 /* A reference to the newest snapshot, or NULL where there is none yet. */
 struct snapshot *sampler_newest(struct sampler *sampler);
 
-/* `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no answer comes. */
+/* `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no
+ * answer comes. */
 int sampler_ask(struct sampler *sampler, int64_t target_key, int64_t actor,
                 enum feed_question question, feed_answer_fn *answer, void *context);
 

@@ -92,7 +92,8 @@ static int wait_readable(struct snapshot_client *client, int timeout_ms, int can
   return fds[1].revents ? fail(client, -ECANCELED, "cancelled") : 0;
 }
 
-/* Closes all descriptors that came but keeps the first; returns it, or -1 where not exactly one came. */
+/* Closes all descriptors that came but keeps the first; returns it, or -1 where not exactly one
+ * came. */
 static int take_descriptor(struct msghdr *message)
 {
   int first = -1, count = 0;

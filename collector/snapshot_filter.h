@@ -1,4 +1,5 @@
-/* snapshot_filter.h - the rows of the targets that were named, and of impasse itself, as a snapshot of their own. */
+/* snapshot_filter.h - the rows of the targets that were named, and of impasse itself, as a snapshot
+ * of their own. */
 #ifndef IMPASSE_COLLECTOR_SNAPSHOT_FILTER_H
 #define IMPASSE_COLLECTOR_SNAPSHOT_FILTER_H
 

@@ -1,4 +1,5 @@
-/* snapshot_filter_test.c - rows of the named targets and of impasse itself stay, in order; others go. */
+/* snapshot_filter_test.c - rows of the named targets and of impasse itself stay, in order; others
+ * go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

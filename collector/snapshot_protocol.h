@@ -1,11 +1,13 @@
 /*
- * snapshot_protocol.h - what goes over the socket of a running recorder: SOCK_SEQPACKET, native byte order (both ends
- * are on one machine), one message a question and one an answer, as many questions a connection as one likes.
+ * snapshot_protocol.h - what goes over the socket of a running recorder: SOCK_SEQPACKET, native
+ * byte order (both ends are on one machine), one message a question and one an answer, as many
+ * questions a connection as one likes.
  *
- *    question  struct snapshot_question                           40 bytes
- *    answer    struct snapshot_answer [+ text of the error]       32 bytes; success: exactly one descriptor with it,
- *                                                                 a memfd sealed SHRINK|GROW|WRITE|SEAL that holds
- *                                                                 the snapshot (snapshot.h) or the text of an answer
+ *    question  struct snapshot_question                      40 bytes
+ *    answer    struct snapshot_answer [+ text of the error]  32 bytes
+ *
+ * With an answer that is no error comes exactly one descriptor: a memfd sealed
+ * SHRINK|GROW|WRITE|SEAL that holds the snapshot (snapshot.h) or the text of the answer.
  */
 #ifndef IMPASSE_COLLECTOR_SNAPSHOT_PROTOCOL_H
 #define IMPASSE_COLLECTOR_SNAPSHOT_PROTOCOL_H

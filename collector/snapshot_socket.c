@@ -81,7 +81,8 @@ static int read_peer(int fd, gid_t groups[GROUPS_MAX], struct snapshot_peer *ret
 
 /* --- answers --- */
 
-/* A peer that does not take its answer at once loses it: it asked for one at a time, so its buffer is empty. */
+/* A peer that does not take its answer at once loses it: it asked for one at a time, so its buffer
+ * is empty. */
 static void send_error(int fd, uint16_t type, int error, const char *text)
 {
   struct snapshot_answer head = {.magic = SNAPSHOT_PROTOCOL_MAGIC,
@@ -365,7 +366,8 @@ static int make_folder_of(const char *path)
   return paths_make_folder(folder);
 }
 
-/* The group may pass the folder and connect; nobody else. Without the right to give files away it stays our own. */
+/* The group may pass the folder and connect; nobody else. Without the right to give files away it
+ * stays our own. */
 static void open_to_group(const struct snapshot_socket *s)
 {
   char folder[PATHS_ROOM];

@@ -1,13 +1,14 @@
 /*
- * snapshot_socket.h - the socket at which a recorder hands its newest snapshot to whoever may see it.
+ * snapshot_socket.h - the socket at which a recorder hands its newest snapshot to whoever may see
+ * it.
  *
  *    peer (SO_PEERCRED, SO_PEERGROUPS)              snapshots   questions about one actor
  *    root, the recorder's own user                  yes         yes
  *    member of the group                            yes         no
  *    anybody else                                   refused     refused
  *
- * The snapshot goes as a sealed memfd, made once and shared by all who ask for the same tick. The protocol is in
- * snapshot_protocol.h. Threads: all on the loop's.
+ * The snapshot goes as a sealed memfd, made once and shared by all who ask for the same tick. The
+ * protocol is in snapshot_protocol.h. Threads: all on the loop's.
  */
 #ifndef IMPASSE_COLLECTOR_SNAPSHOT_SOCKET_H
 #define IMPASSE_COLLECTOR_SNAPSHOT_SOCKET_H
@@ -34,7 +35,8 @@ int snapshot_socket_open(uv_loop_t *loop, const struct snapshot_socket_setup *se
 /* From now on this one is handed out; takes a reference of its own. */
 void snapshot_socket_show(struct snapshot_socket *socket, const struct snapshot *snapshot);
 
-/* Removes the socket's file and closes all connections. The feed must be closed after this. NULL is fine. */
+/* Removes the socket's file and closes all connections. The feed must be closed after this. NULL is
+ * fine. */
 void snapshot_socket_close(struct snapshot_socket *socket);
 
 /* May this peer see rows; may it ask about single actors? Pure, for its test. */

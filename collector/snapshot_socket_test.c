@@ -1,5 +1,6 @@
 /*
- * snapshot_socket_test.c - a recorder's socket with real peers: those who may, those who may not, and servers that lie.
+ * snapshot_socket_test.c - a recorder's socket with real peers: those who may, those who may not,
+ * and servers that lie.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -251,12 +252,12 @@ static int stranger(const char *path, gid_t group, int wanted_newest, int wanted
   if (setgroups(group ? 1 : 0, &group) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
     return 1;
   strcpy(address.sun_path, path);
-  client.fd =
-      socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0); /* the server is root: it is believed */
+  client.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0); /* of root: it is believed */
   if (connect(client.fd, (struct sockaddr *)&address, sizeof(address)) < 0)
     return 2;
   error = snapshot_client_newest(&client, 0, PATIENCE_MS, -1, &got);
-  /* A server that refuses and closes may also be met as a reset by a client that was about to send. */
+  /* A server that refuses and closes may also be met as a reset by a client that was about to
+   * send. */
   if (error != wanted_newest && !(wanted_newest == -EACCES && error == -ECONNRESET))
     return 3;
   if (error == 0 &&

@@ -1,6 +1,6 @@
 /*
- * sql_reader.h - the thread that reads SQL for a feed: over the snapshot that comes with the question, or over a
- * recording. Statements end early when the reader is stopped.
+ * sql_reader.h - the thread that reads SQL for a feed: over the snapshot that comes with the
+ * question, or over a recording. Statements end early when the reader is stopped.
  */
 #ifndef IMPASSE_COLLECTOR_SQL_READER_H
 #define IMPASSE_COLLECTOR_SQL_READER_H

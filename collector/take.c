@@ -14,7 +14,8 @@
 #include "collector/snapshot_filter.h"
 #include "model/sweep.h"
 
-/* Own sweeps of commands that answer once come this fast, so that two of them, and with them rates, come soon. */
+/* Own sweeps of commands that answer once come this fast, so that two of them, and with them rates,
+ * come soon. */
 #define ONCE_INTERVAL_NS (500 * CLOCK_NS_PER_MS)
 #define ONCE_PATIENCE_INTERVALS 10
 /* A target that was named and is not there yet is waited for so many times longer. */

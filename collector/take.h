@@ -1,5 +1,6 @@
 /*
- * take.h - for commands that need snapshots and no screen: runs a loop with a feed until enough has been seen.
+ * take.h - for commands that need snapshots and no screen: runs a loop with a feed until enough has
+ * been seen.
  */
 #ifndef IMPASSE_COLLECTOR_TAKE_H
 #define IMPASSE_COLLECTOR_TAKE_H
@@ -22,19 +23,18 @@ struct take {
   uint64_t interval_ns; /* of own sweeps where --interval says nothing */
   uint64_t patience_ns; /* stop after this even without TAKE_DONE; 0: never */
   bool until_signal;    /* SIGINT and SIGTERM end it orderly */
-  bool
-      go_on; /* trouble with the feed (the recorder went) is told by `trouble` and does not end it */
+  bool go_on;           /* trouble with the feed (the recorder went) is told and does not end it */
   take_fn *each;
   void (*trouble)(void *context, int error, const char *text);
   void *context;
 };
 
-/* Opens the feed of now that the options mean and calls `each` until it is done. 0, or -errno with the complaint;
- * -ETIME where patience ran out (without complaint). */
+/* Opens the feed of now that the options mean and calls `each` until it is done. 0, or -errno with
+ * the complaint; -ETIME where patience ran out (without complaint). */
 int take_run(const struct take *take, struct complaint *complaint);
 
-/* One snapshot of now that has rates in it; patience is ten intervals. -ESRCH where one of the targets that the
- * options name is not in it. */
+/* One snapshot of now that has rates in it; patience is ten intervals. -ESRCH where one of the
+ * targets that the options name is not in it. */
 int take_one(const struct options *options, struct snapshot **ret_snapshot,
              struct complaint *complaint);
 

@@ -107,8 +107,7 @@ static void remember_name(struct worker *w)
 static void post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
 {
   if (sweep->kind != SWEEP_ROUND) {
-    (void)process_fill(w->target,
-                       sweep); /* -ESRCH: what the source said stands, the rest is unknown */
+    (void)process_fill(w->target, sweep); /* gone: what the source said stands */
     if (!sweep->target.name && w->name)
       sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
     cadence_sweep_cost(&w->cadence, clock_thread_ns() - cpu_begin_ns);

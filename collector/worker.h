@@ -1,12 +1,12 @@
 /*
- * worker.h - one thread that reads one target through one source: sweeps at its cadence, wait rounds while something
- * is blocked, questions about single actors, the end of the target.
+ * worker.h - one thread that reads one target through one source: sweeps at its cadence, wait
+ * rounds while something is blocked, questions about single actors, the end of the target.
  *
- *    open --ok--> sweep, round, round, ..., sweep, ...  --target exits--> last sweep (gone) --> ended
- *      \--error--> FAILED sweep (unreadable, with the reason), back-off, open again
+ *    open --ok--> sweep, round, round, ..., sweep, ... --target exits--> last sweep (gone), ended
+ *      '--error--> FAILED sweep (unreadable, with the reason), back-off, open again
  *
- * A slow target holds up its own worker and nobody else. Not here: which processes are targets (sampler.c), what rows
- * mean (model).
+ * A slow target holds up its own worker and nobody else. Not here: which processes are targets
+ * (sampler.c), what rows mean (model).
  */
 #ifndef IMPASSE_COLLECTOR_WORKER_H
 #define IMPASSE_COLLECTOR_WORKER_H
@@ -23,9 +23,9 @@ struct worker;
 
 struct worker_setup {
   uint64_t interval_ns;
-  void (*post)(void *context,
-               struct sweep *sweep); /* takes the sweep over; called on the worker's thread */
-  void (*ended)(void *context);      /* worker_ended() is true from now on; on its thread */
+  /* Both are called on the worker's thread. */
+  void (*post)(void *context, struct sweep *sweep); /* takes the sweep over */
+  void (*ended)(void *context);                     /* worker_ended() is true from now on */
   void *context;
 };
 
@@ -40,16 +40,17 @@ const struct source *worker_source(const struct worker *worker);
 /* It has nothing left to read: the process is gone, or (exec) is another program now. */
 bool worker_ended(const struct worker *worker);
 
-/* Asks the source; `answer` comes on the worker's thread, with -ECANCELED when the worker ends first. 0 or -ENOMEM,
- * or -ESRCH when it has ended; then `answer` does not come. */
+/* Asks the source; `answer` comes on the worker's thread, with -ECANCELED when the worker ends
+ * first. 0 or -ENOMEM, or -ESRCH when it has ended; then `answer` does not come. */
 int worker_ask(struct worker *worker, uint64_t actor, enum feed_question question,
                feed_answer_fn *answer, void *context);
 
 /* Tells the thread to end; returns at once. */
 void worker_stop(struct worker *worker);
 
-/* Waits for the end until `deadline_ns` (CLOCK_MONOTONIC) and frees. A thread that the kernel holds in a read of its
- * target cannot be ended: then -ETIMEDOUT, and it and its memory are left alone. */
+/* Waits for the end until `deadline_ns` (CLOCK_MONOTONIC) and frees. A thread that the kernel holds
+ * in a read of its target cannot be ended: then -ETIMEDOUT, and it and its memory are left
+ * alone. */
 int worker_join(struct worker *worker, uint64_t deadline_ns);
 
 #endif

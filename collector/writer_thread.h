@@ -1,6 +1,7 @@
 /*
- * writer_thread.h - the thread that records: the only writing connection, behind a bounded queue. What does not fit
- * and what cannot be written (disk full) is counted and told as a gap; recording resumes by itself.
+ * writer_thread.h - the thread that records: the only writing connection, behind a bounded queue.
+ * What does not fit and what cannot be written (disk full) is counted and told as a gap; recording
+ * resumes by itself.
  */
 #ifndef IMPASSE_COLLECTOR_WRITER_THREAD_H
 #define IMPASSE_COLLECTOR_WRITER_THREAD_H
@@ -15,7 +16,8 @@ struct writer_thread;
 struct writer_thread_setup {
   const char *dir;
   struct writer_options options;
-  /* A stretch in which `count` ticks were not recorded has ended, and why; on the writer's thread. */
+  /* A stretch in which `count` ticks were not recorded has ended, and why; on the writer's
+   * thread. */
   void (*gap)(void *context, const char *reason, int64_t since_ms, int64_t until_ms, int64_t count);
   /* Recording stopped (`error` < 0, with words) or goes on (0); on the writer's thread. */
   void (*state)(void *context, int error, const char *text);

@@ -1,4 +1,5 @@
-/* writer_thread_test.c - every tick that is given to the recorder's thread is recorded or told as missing. */
+/* writer_thread_test.c - every tick that is given to the recorder's thread is recorded or told as
+ * missing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

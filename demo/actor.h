@@ -1,15 +1,18 @@
 /*
- * actor.h - a tiny actor runtime on POSIX threads, and an example of how to instrument one with libimpasse: every call
- * of the hook library stands in actor.c and table.c, right where the thing that it tells of happens.
+ * actor.h - a tiny actor runtime on POSIX threads, and an example of how to instrument one with
+ * libimpasse: every call of the hook library stands in actor.c and table.c, right where the thing
+ * that it tells of happens.
  *
- *    world --- actors: a mailbox each (mutex, condition, list); run by a thread of their own or by a pool
+ *    world --- actors: a mailbox each (mutex, condition, list); a thread of their own, or a pool,
+ *          |           runs them
  *          --- pools:  some threads that run those of their actors that have mail
  *          --- tables: shared state behind a lock (table.h)
  *
- * It is for the demo: it shows failures, so it has no supervision, and nothing ends before the world does.
+ * It is for the demo: it shows failures, so it has no supervision, and nothing ends before the
+ * world does.
  *
- * Threads: the one that made the world makes everything in it, stops and frees it; functions with a `self` are for the
- * thread that runs that actor; the questions at the end are for any thread.
+ * Threads: the one that made the world makes everything in it, stops and frees it; functions with a
+ * `self` are for the thread that runs that actor; the questions at the end are for any thread.
  */
 #ifndef IMPASSE_DEMO_ACTOR_H
 #define IMPASSE_DEMO_ACTOR_H
@@ -52,25 +55,28 @@ void actor_limit(struct actor *actor, size_t capacity);
 /* Runs `body` once in a thread of its own. 0 or -errno of pthread_create. */
 int actor_start(struct actor *actor, actor_body_fn *body, void *context);
 
-/* `threads` threads that run the actors of the pool, one message at a time, in the order in which they got mail. */
+/* `threads` threads that run the actors of the pool, one message at a time, in the order in which
+ * they got mail. */
 struct pool *pool_new(struct world *world, const char *name, unsigned threads);
 /* An actor of the pool; as actor_new. It may get mail before the pool starts. */
 struct actor *pool_actor_new(struct pool *pool, const char *name, int number,
                              actor_handler_fn *handler, void *context);
 int pool_start(struct pool *pool);
 
-/* Puts a message into the mailbox of `to`; `self` may be NULL, then it is not an actor who sends (and a full mailbox
- * gives -EAGAIN). 0, -ECANCELED, -ENOMEM. */
+/* Puts a message into the mailbox of `to`; `self` may be NULL, then it is not an actor who sends
+ * (and a full mailbox gives -EAGAIN). 0, -ECANCELED, -ENOMEM. */
 int actor_send(struct actor *self, struct actor *to, int kind, int64_t value);
-/* Takes the first message of that kind and leaves the others where they are, as a selective receive does.
- * 0, -ETIMEDOUT, -ECANCELED. */
+/* Takes the first message of that kind and leaves the others where they are, as a selective receive
+ * does. 0, -ETIMEDOUT, -ECANCELED. */
 int actor_receive(struct actor *self, int kind, int timeout_ms, struct message *ret_message);
-/* Sends and waits for the reply; meanwhile the mailbox of `self` is not served. 0, -ETIMEDOUT, -ECANCELED, -ENOMEM. */
+/* Sends and waits for the reply; meanwhile the mailbox of `self` is not served. 0, -ETIMEDOUT,
+ * -ECANCELED, -ENOMEM. */
 int actor_call(struct actor *self, struct actor *callee, int kind, int64_t value, int timeout_ms,
                int64_t *ret_value);
 /* Answers a call. A caller that has given up meanwhile does not notice. */
 void actor_reply(const struct message *call, int64_t value);
-/* Is busy for that long, as one who waits for a disk is: it neither takes messages nor waits for an actor. */
+/* Is busy for that long, as one who waits for a disk is: it neither takes messages nor waits for an
+ * actor. */
 void actor_work(struct actor *self, unsigned us);
 
 size_t actor_depth(struct actor *actor);

@@ -1,4 +1,5 @@
-/* actor_test.c - the demo's runtime does what actor runtimes do; that it is seen is tested in tests/e2e/. */
+/* actor_test.c - the demo's runtime does what actor runtimes do; that it is seen is tested in
+ * tests/e2e/. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 /*
- * demo.h - a program that fails in every way that impasse knows: real threads, real locks, real queues, watched through
- * the hook library like any other program. Choosing and running shapes; the shapes themselves are demo_NAME.c.
+ * demo.h - a program that fails in every way that impasse knows: real threads, real locks, real
+ * queues, watched through the hook library like any other program. Choosing and running shapes; the
+ * shapes themselves are demo_NAME.c.
  */
 #ifndef IMPASSE_DEMO_DEMO_H
 #define IMPASSE_DEMO_DEMO_H
@@ -18,8 +19,9 @@ const struct demo_shape *demo_shape_by_name(const char *name);
 
 struct demo;
 
-/* Starts the shapes (NULL-terminated); a shape is started once however often it is listed. The threads inherit the
- * caller's signal mask. `scale` as in shape.h. -ENOTSUP: the hook library could not start. -errno. */
+/* Starts the shapes (NULL-terminated); a shape is started once however often it is listed. The
+ * threads inherit the caller's signal mask. `scale` as in shape.h. -ENOTSUP: the hook library could
+ * not start. -errno. */
 int demo_start(const struct demo_shape *const *shapes, unsigned scale, struct demo **ret_demo);
 
 /* Every shape has at some time since the start been in the state that it shows. */

@@ -1,6 +1,6 @@
 /*
- * demo_bottleneck.c - a thousand callers behind one owner that answers one message at a time. Nothing is stuck, and
- * nothing is quick: each caller waits for all the others.
+ * demo_bottleneck.c - a thousand callers behind one owner that answers one message at a time.
+ * Nothing is stuck, and nothing is quick: each caller waits for all the others.
  */
 #include "demo/shape.h"
 

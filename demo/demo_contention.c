@@ -1,5 +1,6 @@
 /*
- * demo_contention.c - a table that everybody fights for: there is hardly an instant at which nobody waits for it.
+ * demo_contention.c - a table that everybody fights for: there is hardly an instant at which nobody
+ * waits for it.
  */
 #include "demo/shape.h"
 

@@ -1,5 +1,6 @@
 /*
- * demo_deadlock.c - two servers that call each other without a timeout, and the clients that queue up behind them.
+ * demo_deadlock.c - two servers that call each other without a timeout, and the clients that queue
+ * up behind them.
  *
  *    client/0, client/2 ... --> server_a <--> server_b <-- client/1, client/3 ...
  */

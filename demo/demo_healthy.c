@@ -1,7 +1,8 @@
 /*
- * demo_healthy.c - a busy program in good order, of which no detector may say a word: calls that are answered at once,
- * a bounded queue whose sender now and then waits for room, a table that is mostly read, bursts that are worked off,
- * and many idle actors that share the two threads of a pool.
+ * demo_healthy.c - a busy program in good order, of which no detector may say a word: calls that
+ * are answered at once, a bounded queue whose sender now and then waits for room, a table that is
+ * mostly read, bursts that are worked off, and many idle actors that share the two threads of a
+ * pool.
  */
 #include "demo/shape.h"
 

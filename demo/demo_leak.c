@@ -1,5 +1,6 @@
 /*
- * demo_leak.c - a mailbox that outgrows its consumer: events come ten times faster than they are written away.
+ * demo_leak.c - a mailbox that outgrows its consumer: events come ten times faster than they are
+ * written away.
  *
  * The mailbox stops growing at a million messages, so that the demo never eats the machine.
  */
@@ -27,8 +28,7 @@ static void sensor(struct actor *self, void *context)
   while (!world_stopping(actor_world(self))) {
     if (actor_depth(state->event_log) < DEPTH_MAX)
       for (int i = 0; i < BATCH; i++)
-        (void)actor_send(self, state->event_log, KIND_EVENT,
-                         i); /* without memory: one event less */
+        (void)actor_send(self, state->event_log, KIND_EVENT, i); /* no memory: one event less */
     actor_work(self, BATCH_US);
   }
 }

@@ -1,7 +1,9 @@
 /*
- * demo_pool.c - a pool whose workers all wait for tasks of the same pool, which therefore nobody ever runs.
+ * demo_pool.c - a pool whose workers all wait for tasks of the same pool, which therefore nobody
+ * ever runs.
  *
- *    order/0 .. order/N-1 occupy the N threads;  each calls its invoice/i, which is queued behind them for ever
+ *    order/0 .. order/N-1 occupy the N threads;
+ *    each calls its invoice/i, which is queued behind them for ever
  */
 #include "demo/shape.h"
 
@@ -43,7 +45,8 @@ static int pool_shape_start(struct world *world, unsigned scale, void **ret_stat
   if (!state->orders || !state->invoices || !pool)
     return -ENOMEM;
 
-  /* All orders are queued before the pool starts, so every thread has one before an invoice is due. */
+  /* All orders are queued before the pool starts, so every thread has one before an invoice is
+   * due. */
   for (unsigned i = 0; i < state->count; i++) {
     state->invoices[i] = pool_actor_new(pool, "invoice", (int)i, handle_invoice, NULL);
     state->orders[i] = pool_actor_new(pool, "order", (int)i, handle_order, state->invoices[i]);

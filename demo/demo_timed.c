@@ -1,6 +1,6 @@
 /*
- * demo_timed.c - the same circle, but the calls have a timeout: it resolves by itself, and comes back with the next
- * round, each time at the cost of the whole timeout.
+ * demo_timed.c - the same circle, but the calls have a timeout: it resolves by itself, and comes
+ * back with the next round, each time at the cost of the whole timeout.
  */
 #include "demo/shape.h"
 

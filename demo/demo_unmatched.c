@@ -1,6 +1,6 @@
 /*
- * demo_unmatched.c - messages that no clause takes: the gateway speaks the next version of the protocol, the session
- * still waits for the old one and leaves everything else in its mailbox.
+ * demo_unmatched.c - messages that no clause takes: the gateway speaks the next version of the
+ * protocol, the session still waits for the old one and leaves everything else in its mailbox.
  */
 #include "demo/shape.h"
 

@@ -1,4 +1,5 @@
-/* pool.c - threads that run those actors of their pool that have mail, one message at a time, first come first. */
+/* pool.c - threads that run those actors of their pool that have mail, one message at a time, first
+ * come first. */
 #include "demo/runtime.h"
 
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
- * runtime.h - what the files of the actor runtime share: the structs behind actor.h. For world.c, actor.c, pool.c, table.c.
+ * runtime.h - what the files of the actor runtime share: the structs behind actor.h. For world.c,
+ * actor.c, pool.c, table.c.
  *
- * Locks: an actor's lock guards its mailbox and its call; a pool's lock guards its queue of runnable actors and is
- * taken inside an actor's. No other lock is held while an actor waits.
+ * Locks: an actor's lock guards its mailbox and its call; a pool's lock guards its queue of
+ * runnable actors and is taken inside an actor's. No other lock is held while an actor waits.
  */
 #ifndef IMPASSE_DEMO_RUNTIME_H
 #define IMPASSE_DEMO_RUNTIME_H

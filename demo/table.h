@@ -13,7 +13,8 @@
 
 struct table;
 
-/* The name must outlive the table. NULL without memory. After the world was made, which starts the library. */
+/* The name must outlive the table. NULL without memory. After the world was made, which starts the
+ * library. */
 struct table *table_new(const char *name);
 void table_free(struct table *table);
 

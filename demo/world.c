@@ -1,4 +1,5 @@
-/* world.c - making, ending and freeing what the runtime runs; mailboxes and calls are in actor.c, pools in pool.c. */
+/* world.c - making, ending and freeing what the runtime runs; mailboxes and calls are in actor.c,
+ * pools in pool.c. */
 #include "demo/runtime.h"
 
 #include <errno.h>
@@ -78,7 +79,8 @@ void world_free(struct world *world)
   free(world);
 }
 
-/* A name with a number costs the library nothing; one that stands alone is unique, so it is a registered one. */
+/* A name with a number costs the library nothing; one that stands alone is unique, so it is a
+ * registered one. */
 static struct impasse_name actor_name(const char *name, int number)
 {
   return number == ACTOR_NO_NUMBER ? impasse_registered(name)

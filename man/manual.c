@@ -1,6 +1,6 @@
 /*
- * manual.c - makes a manual page: `manual PAGE.in PAGE` copies the hand-written page and puts what the program's tables
- * say in place of lines such as @COMMANDS@. Runs while impasse is built.
+ * manual.c - makes a manual page: `manual PAGE.in PAGE` copies the hand-written page and puts what
+ * the program's tables say in place of lines such as @COMMANDS@. Runs while impasse is built.
  */
 #include "man/manual.h"
 

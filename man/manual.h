@@ -1,5 +1,6 @@
 /*
- * manual.h - the sections of the manual pages that are made from the program's tables. Each writes mdoc(7).
+ * manual.h - the sections of the manual pages that are made from the program's tables. Each writes
+ * mdoc(7).
  *
  * Not here: the hand-written parts (*.in) and how the two come together (manual.c).
  */
@@ -8,8 +9,8 @@
 
 #include <stdio.h>
 
-/* Text as mdoc wants it: no line that looks like a macro, backslashes and dashes that stay what they are. A blank line
- * begins a paragraph; indented lines are shown as they stand. */
+/* Text as mdoc wants it: no line that looks like a macro, backslashes and dashes that stay what
+ * they are. A blank line begins a paragraph; indented lines are shown as they stand. */
 void manual_text(FILE *out, const char *text);
 
 void manual_commands(FILE *out);

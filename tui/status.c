@@ -12,8 +12,8 @@
 
 struct totals {
   int64_t targets, actors, blocked;
-  int64_t own_cpu_permille,
-      own_rss_bytes; /* of impasse itself, VALUE_UNKNOWN where it is not watched */
+  /* Of impasse itself, VALUE_UNKNOWN where it is not watched. */
+  int64_t own_cpu_permille, own_rss_bytes;
 };
 
 static void add_known(int64_t *sum, int64_t value)

@@ -291,8 +291,8 @@ static unsigned column_width(const struct table *table, unsigned column)
   enum relation relation = table->spec->relation;
   const struct column *info = &relation_info(relation)->columns[column];
   char heading[FORMAT_SIZE];
-  unsigned width =
-      (unsigned)strlen(format_heading(heading, info)) + 1; /* room for the mark of the order */
+  /* One more for the mark of the order. */
+  unsigned width = (unsigned)strlen(format_heading(heading, info)) + 1;
   unsigned text = column && column == table->spec->sentence ? SENTENCE_COLUMNS : TEXT_COLUMNS;
   unsigned values = is_text(relation, column) ? text : width_of_values(relation, column);
 

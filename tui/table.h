@@ -29,10 +29,10 @@ struct table_spec {
   uint8_t column_count;
   uint8_t sentence; /* a text column that wants room for a sentence; 0 = none */
   uint8_t sort;     /* column it is sorted by at first; numbers descend */
-  ranking_score_fn
-      *score; /* then the first order is by this, highest first, and not by the column's values */
-  enum style (*style)(const struct snapshot *snapshot, uint32_t row,
-                      unsigned column); /* NULL = plain */
+  /* NULL, or the first order is by this, highest first, and not by the column's values. */
+  ranking_score_fn *score;
+  /* NULL = plain. */
+  enum style (*style)(const struct snapshot *snapshot, uint32_t row, unsigned column);
 };
 
 struct table {

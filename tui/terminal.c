@@ -10,9 +10,10 @@
  *    SEGV BUS FPE ILL ABRT QUIT  restore, former action, raise    core dump, sanitizer report ...
  *
  * Restoring is more than a flag, for there is no later: after a crash nobody returns to the loop,
- * and a shell in raw mode on the alternate screen is useless to whoever must now look for the cause.
- * It uses poll, tcflush, fcntl, write, tcsetattr, sigaction and alarm alone, which POSIX lists as
- * async-signal-safe, with bytes that were prepared when the terminal was taken, and it never waits.
+ * and a shell in raw mode on the alternate screen is useless to whoever must now look for the
+ * cause. It uses poll, tcflush, fcntl, write, tcsetattr, sigaction and alarm alone, which POSIX
+ * lists as async-signal-safe, with bytes that were prepared when the terminal was taken, and it
+ * never waits.
  */
 #include "tui/terminal.h"
 

@@ -29,17 +29,18 @@
 struct tui;
 
 struct tui_options {
-  bool no_color; /* also without being set: NO_COLOR in the environment, a terminal without colours
-                  */
-  bool ascii;    /* also without being set: a locale that is not UTF-8 */
-  bool no_mouse; /* leave the mouse to the terminal */
+  /* The first two also without being set: NO_COLOR in the environment or a terminal without
+   * colours; a locale that is not UTF-8. */
+  bool no_color;
+  bool ascii;
+  bool no_mouse;    /* leave the mouse to the terminal */
   const char *pane; /* name of the first pane; NULL = overview; an unknown one is -ENOENT */
-  const char *feed; /* where the snapshots come from, for the header ("recorder", "recording"); NULL
-                       = own sweeps */
-  int64_t interval_ms; /* expected time between snapshots; data older than three of them is shown as
-                          late; 0 = 1000 */
-  int64_t history_ms;  /* how long the detectors had been running before the first snapshot shown; 0
-                          = not at all */
+  /* Where the snapshots come from, for the header ("recorder", "recording"); NULL = own sweeps. */
+  const char *feed;
+  /* Expected time between snapshots; data older than three of them is shown as late; 0 = 1000. */
+  int64_t interval_ms;
+  /* How long the detectors had been running before the first snapshot shown; 0 = not at all. */
+  int64_t history_ms;
 };
 
 /* Standard input and standard output are a terminal, and TERM says how to place its cursor. Where
@@ -48,9 +49,10 @@ bool tui_is_possible(void);
 
 enum tui_action { TUI_CONTINUE, TUI_QUIT };
 
-/* Takes the terminal at standard input and standard output and paints a first, empty screen.
- * Sets LC_CTYPE from the environment. -ENOTTY where one of the two is no terminal, -EBUSY where
- * a tui is open already, -EINVAL where TERM is unknown or cannot place its cursor, -ENOENT for an unknown pane, -ENOMEM; the terminal is as it was after an error. */
+/* Takes the terminal at standard input and standard output and paints a first, empty screen. Sets
+ * LC_CTYPE from the environment. -ENOTTY where one of the two is no terminal, -EBUSY where a tui is
+ * open already, -EINVAL where TERM is unknown or cannot place its cursor, -ENOENT for an unknown
+ * pane, -ENOMEM; the terminal is as it was after an error. */
 int tui_open(const struct tui_options *options, struct tui **ret_tui);
 
 /* Gives the terminal and the signals back. NULL is fine. */
