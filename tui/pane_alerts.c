@@ -57,8 +57,7 @@ const struct pane pane_alerts = {
     .name = "alerts",
     .title = "Alerts",
     .help = "What the detectors found: firing first, then pending (not yet for long enough), then "
-            "resolved. Below the "
-            "list is the selected one in full. Enter: the actor, or the waits.",
+            "resolved. Below the list is the selected one in full. Enter: the actor, or the waits.",
     .table = &spec,
     .draw = draw,
     .command = command,

@@ -38,7 +38,6 @@ const struct pane pane_mailboxes = {
     .name = "mailboxes",
     .title = "Mailboxes",
     .help = "Every actor and its mailbox. The bars are the last 16 depths, the newest at the "
-            "right; each step up is "
-            "a doubling. Growth that stays positive is a leak.",
+            "right; each step up is a doubling. Growth that stays positive is a leak.",
     .table = &spec,
 };

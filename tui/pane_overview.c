@@ -426,8 +426,7 @@ const struct pane pane_overview = {
     .name = "overview",
     .title = "Overview",
     .help = "What alarms, who is blocked on whom, which mailboxes swell, which tables are fought "
-            "over. The bars beside "
-            "a total are its last 16 values. Enter: the alerts.",
+            "over. The bars beside a total are its last 16 values. Enter: the alerts.",
     .memory_bytes = sizeof(struct memory),
     .done = done,
     .draw = draw,

@@ -31,7 +31,6 @@ const struct pane pane_tables = {
     .name = "tables",
     .title = "Tables",
     .help = "Tables and locks. wait% is the share of the time for which somebody waited for it; "
-            "waiters are those of "
-            "this instant; the owner holds it for writing or owns it.",
+            "waiters are those of this instant; the owner holds it for writing or owns it.",
     .table = &spec,
 };

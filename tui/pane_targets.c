@@ -54,9 +54,8 @@ const struct pane pane_targets = {
     .name = "targets",
     .title = "Targets",
     .help = "The watched processes; runtime impasse is the monitor itself. cost% is what reading "
-            "it takes of a core, "
-            "interval the time between two sweeps: it grows when a sweep costs more than its "
-            "budget. Enter: its actors.",
+            "it takes of a core, interval the time between two sweeps: it grows when a sweep "
+            "costs more than its budget. Enter: its actors.",
     .table = &spec,
     .command = command,
 };

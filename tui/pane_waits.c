@@ -172,9 +172,8 @@ const struct pane pane_waits = {
     .name = "waits",
     .title = "Waits",
     .help = "Deadlocked actors as a ring, each waiting for the next; below, trees: the root holds "
-            "up everybody under "
-            "it and waits for nobody. The time is how long it has waited, after it what will end "
-            "it. F5: as a table.",
+            "up everybody under it and waits for nobody. The time is how long it has waited, "
+            "after it what will end it. F5: as a table.",
     .table = &spec,
     .memory_bytes = sizeof(struct memory),
     .done = done,
