@@ -43,7 +43,7 @@ export ASAN_OPTIONS=$crashes TSAN_OPTIONS=$crashes UBSAN_OPTIONS=$crashes
 
 # start NAME ENVIRONMENT ARGUMENTS: runs the program in the shell of the pane, modes before and after in files
 start() {
-  command_line "clear; stty -g >$dir/$1.before; env $2 $show $3 2>$dir/$1.err; echo \$? >$dir/$1.status; stty -g >$dir/$1.after"
+  command_line "clear; stty -g >$dir/$1.before; env $2 '$show' $3 2>$dir/$1.err; echo \$? >$dir/$1.status; stty -g >$dir/$1.after"
 }
 
 # ended NAME STATUS: the program ended so, and the terminal is as it was
