@@ -312,7 +312,7 @@ static unsigned count_episodes(struct deadlock_state *state, const struct snapsh
   struct episodes *e = find_episodes(state, detect_names_hash(DETECT_HASH_SEED, key, strlen(key)));
   unsigned count = 0;
 
-  if (e->seen_tick + 1 < state->tick || e->seen_tick == 0 || e->waits_hash != waits_hash) {
+  if (e->seen_tick == 0 || e->waits_hash != waits_hash) { /* the same waits are the same time */
     memmove(&e->begun_ms[1], &e->begun_ms[0], sizeof(e->begun_ms) - sizeof(e->begun_ms[0]));
     e->begun_ms[0] = now_ms;
   }

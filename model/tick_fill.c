@@ -210,6 +210,7 @@ static uint32_t target_runtimes(struct fill *f, const struct tick_target *target
   return length ? snapshot_builder_intern(f->b, text) : 0;
 }
 
+/* Of all feeds that know; counts come from targets, so that the sum is bounded. */
 static int64_t sum_of(const struct tick_target *target, size_t field)
 {
   int64_t sum = VALUE_UNKNOWN;
@@ -221,8 +222,12 @@ static int64_t sum_of(const struct tick_target *target, size_t field)
     if (!facts)
       continue;
     memcpy(&value, (const char *)&facts->target + field, sizeof(value));
-    if (value != VALUE_UNKNOWN)
-      sum = sum == VALUE_UNKNOWN ? value : sum + value;
+    if (value == VALUE_UNKNOWN)
+      continue;
+    if (sum == VALUE_UNKNOWN)
+      sum = value;
+    else if (__builtin_add_overflow(sum, value, &sum))
+      sum = INT64_MAX;
   }
   return sum;
 }

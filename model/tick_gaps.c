@@ -55,10 +55,12 @@ void tick_gaps_add(struct tick_gaps *gaps, struct tick_gap_entry gap)
   if (i < gaps->count && compare_key(gap.target, gap.reason, entry) == 0) {
     entry->until_ms = gap.until_ms;
     entry->source = gap.source;
-    if (gap.count != VALUE_UNKNOWN && entry->count != VALUE_UNKNOWN)
-      entry->count += gap.count;
-    else if (gap.count != VALUE_UNKNOWN)
+    if (gap.count != VALUE_UNKNOWN && entry->count != VALUE_UNKNOWN) {
+      if (__builtin_add_overflow(entry->count, gap.count, &entry->count))
+        entry->count = INT64_MAX; /* counts come from targets */
+    } else if (gap.count != VALUE_UNKNOWN) {
       entry->count = gap.count;
+    }
     return;
   }
   if (gaps->count == TICK_GAPS_MAX) {

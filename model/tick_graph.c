@@ -174,6 +174,13 @@ static void resolve_holders(struct build *b, size_t f)
 
 #define MARKED 0u /* in node_of_row: will be a node */
 
+/* Is it one of those that block its waiter? */
+static bool blocks(const struct sweep *sweep, const struct waiting *waiting,
+                   const struct sweep_wait *wait)
+{
+  return wait->rank == waiting->rank && can_count(&sweep->actors[waiting->index], wait);
+}
+
 static void mark_waits(struct build *b, size_t f, const struct waiting *waiting)
 {
   const struct sweep *sweep = b->feeds[f]->sweep;
@@ -183,7 +190,7 @@ static void mark_waits(struct build *b, size_t f, const struct waiting *waiting)
   for (uint32_t i = waiting->wait_first; i < waiting->wait_first + waiting->wait_count; i++) {
     const struct sweep_wait *wait = &sweep->waits[i];
 
-    if (wait->rank != waiting->rank)
+    if (!blocks(sweep, waiting, wait))
       continue;
     for (uint32_t h = 0; h < wait->holder_count; h++)
       if (holder_rows[wait->holder_first + h] != TICK_NO_ROW)
@@ -433,14 +440,16 @@ static int fill_groups(struct build *b)
     return -ENOMEM;
   for (uint32_t node = 0; node < graph->node_count; node++) {
     const struct waiting *waiting;
+    const struct sweep *sweep;
 
     b->out->group_first[node] = graph->group_count;
     if (b->waiting_of_node[node] == UINT32_MAX)
       continue;
     waiting = &b->waiting[b->waiting_of_node[node]];
-    for (uint32_t i = 0; i < waiting->wait_count; i++)
-      if (b->feeds[waiting->feed]->sweep->waits[waiting->wait_first + i].rank == waiting->rank)
-        fill_group(b, node, waiting, waiting->wait_first + i, &edges);
+    sweep = b->feeds[waiting->feed]->sweep;
+    for (uint32_t i = waiting->wait_first; i < waiting->wait_first + waiting->wait_count; i++)
+      if (blocks(sweep, waiting, &sweep->waits[i]))
+        fill_group(b, node, waiting, i, &edges);
   }
   b->out->group_first[graph->node_count] = graph->group_count;
   graph->groups = b->groups;

@@ -872,6 +872,10 @@ static int apply_checked(struct tick_memory *memory, struct sweep *sweep, struct
   struct tick_feed *feed;
   int e = 0;
 
+  if (!target && sweep->kind == SWEEP_ROUND) { /* it was forgotten while the round was made */
+    sweep_free(sweep);
+    return -EINVAL;
+  }
   if (!target)
     target = target_add(memory, sweep->target_key);
   feed = target ? feed_get(target, sweep->source) : NULL;

@@ -328,6 +328,22 @@ static void gaps_last_while_their_source_tells_them(void **context)
   assert_true(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_UNTIL, 0) > 0);
 }
 
+static void what_cannot_be_counted_further_stays_at_the_most(void **context)
+{
+  struct world *w = *context;
+
+  tick_gap(w->state, 0, "lost", 1000, VALUE_UNKNOWN, INT64_MAX);
+  tick_gap(w->state, 0, "lost", 1000, VALUE_UNKNOWN, 2);
+  for (unsigned source = SOURCE_TAG_HOOK; source <= SOURCE_TAG_BEAM; source++) {
+    struct sweep *sweep = read_source(w, TARGET, (enum source_tag)source, SWEEP_FULL);
+
+    sweep->target.lost_count = INT64_MAX;
+    step(w, sweep);
+  }
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_COUNT, 0), INT64_MAX);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TARGETS, TARGETS_LOST, 0), INT64_MAX);
+}
+
 static void gaps_are_bounded_and_what_ended_long_ago_goes_first(void **context)
 {
   struct world *w = *context;
@@ -355,6 +371,8 @@ static void a_target_can_be_forgotten_at_once(void **context)
   step(w, NULL);
   assert_int_equal(snapshot_rows(w->snapshot, RELATION_TARGETS), 0);
   assert_int_equal(snapshot_rows(w->snapshot, RELATION_ACTORS), 0);
+  step(w, read_round(w)); /* was on its way: brings nobody back */
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_TARGETS), 0);
 }
 
 static void messages_that_nobody_takes_are_timed(void **context)
@@ -493,6 +511,32 @@ static void a_circle_that_grows_stays_as_sure_as_it_was(void **context)
   step(w, NULL);
   expect_verdict(w, KEY(1), "deadlock", "proven");
   expect_verdict(w, KEY(3), "deadlock", "proven");
+}
+
+/* A circle with timeouts whose first member could, or could not, be read. */
+static struct sweep *timed_circle(const struct world *w, bool readable)
+{
+  struct sweep *sweep = read_full(w);
+
+  calls(sweep, KEY(1), KEY(2), 1)->timeout = TIMEOUT_SOME;
+  calls(sweep, KEY(2), KEY(1), 1)->timeout = TIMEOUT_SOME;
+  if (!readable)
+    sweep->actors[0].state = ENUM_UNKNOWN;
+  return sweep;
+}
+
+static void a_timed_circle_that_was_not_seen_for_a_tick_has_not_come_back(void **context)
+{
+  struct world *w = *context;
+
+  for (int i = 0; i < 12; i++) {
+    step(w, timed_circle(w, i % 3 != 2));
+    pass(w, 0.1);
+  }
+  expect_verdict(w, KEY(1), "free", "unknown");
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_ALERTS), 1);
+  assert_int_equal(snapshot_enum(w->snapshot, RELATION_ALERTS, ALERTS_SEVERITY, 0),
+                   SEVERITY_WARNING);
 }
 
 static void a_phantom_circle_is_never_confirmed(void **context)
@@ -684,6 +728,16 @@ static struct sweep *starving_pool(const struct world *w, int64_t threads)
   return sweep;
 }
 
+/* 3 is runnable: its open list of nobody, of however high a rank, is none that it waits by. */
+static struct sweep *with_left_over_wait(struct sweep *sweep)
+{
+  struct sweep_wait *wait = sweep_add_wait(sweep);
+
+  wait->waiter = KEY(3);
+  wait->rank = UINT8_MAX;
+  return sweep;
+}
+
 static void a_pool_whose_workers_wait_for_it_is_a_deadlock(void **context)
 {
   struct world *w = *context;
@@ -696,6 +750,8 @@ static void a_pool_whose_workers_wait_for_it_is_a_deadlock(void **context)
     assert_string_equal(word_of(w, KEY(3), WAITS_VIA), "pool");
     pass(w, 1);
   }
+  step(w, with_left_over_wait(starving_pool(w, 2)));
+  expect_verdict(w, KEY(1), "deadlock", "confirmed");
   step(w, starving_pool(w, 3)); /* a third thread is there */
   expect_verdict(w, KEY(3), "free", "unknown");
 }
@@ -844,6 +900,7 @@ int main(void)
       TEST(rows_of_a_failing_source_go_after_a_minute_unless_it_is_stopped),
       TEST(a_malformed_sweep_is_a_gap_and_nothing_else),
       TEST(gaps_last_while_their_source_tells_them),
+      TEST(what_cannot_be_counted_further_stays_at_the_most),
       TEST(gaps_are_bounded_and_what_ended_long_ago_goes_first),
       TEST(a_target_can_be_forgotten_at_once),
       TEST(messages_that_nobody_takes_are_timed),
@@ -852,6 +909,7 @@ int main(void)
       TEST(exclusive_waits_make_it_proven),
       TEST(a_second_call_to_the_same_callee_starts_anew),
       TEST(a_circle_that_grows_stays_as_sure_as_it_was),
+      TEST(a_timed_circle_that_was_not_seen_for_a_tick_has_not_come_back),
       TEST(a_phantom_circle_is_never_confirmed),
       TEST(a_changed_holder_starts_anew),
       TEST(a_recycled_slot_is_another_holder),
