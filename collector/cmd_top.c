@@ -15,7 +15,6 @@
 #include "tui/tui.h"
 
 #define REPAINT_MS 500
-#define FIRST_PATIENCE_MS 200
 
 struct top {
   const struct options *options;
@@ -24,8 +23,6 @@ struct top {
   uv_timer_t clock;
   struct feed *feed;
   struct tui *tui;
-  int64_t history_ms; /* how long the feed's maker had been watching before */
-  bool waits_for_first;
 };
 
 static void on_terminal(uv_poll_t *poll, int status, int events)
@@ -57,44 +54,6 @@ static void on_snapshot(void *context, int error, const char *text, const struct
   snapshot_unref(wanted);
 }
 
-/* --- how long the detectors have been running --- */
-
-static void on_first(void *context, int error, const char *text, const struct snapshot *snapshot)
-{
-  struct top *top = context;
-
-  (void)text;
-  if (!top->waits_for_first)
-    return; /* it came too late */
-  if (error == 0)
-    top->history_ms = (int64_t)(take_history_ns(snapshot) / CLOCK_NS_PER_MS);
-  uv_stop(&top->loop);
-}
-
-static void on_patience(uv_timer_t *timer)
-{
-  uv_stop(timer->loop);
-}
-
-/* A recorder answers at once; one that does not is not waited for. Own sweeps begin with us. */
-static void learn_history(struct top *top)
-{
-  struct feed_about about = top->feed->ops->about(top->feed);
-
-  (void)uv_timer_init(&top->loop, &top->clock); /* cannot fail */
-  top->clock.data = top;
-  if (about.first_ms != FEED_NEWEST) {
-    top->history_ms = (top->options->at_ms == OPTION_UNSET ? about.last_ms : top->options->at_ms) -
-                      about.first_ms;
-  } else if (strcmp(about.maker, "recorder") == 0) {
-    (void)uv_timer_start(&top->clock, on_patience, FIRST_PATIENCE_MS, 0);
-    top->waits_for_first = true;
-    top->feed->ops->snapshot(top->feed, FEED_NEWEST, on_first, top);
-    (void)uv_run(&top->loop, UV_RUN_DEFAULT);
-    top->waits_for_first = false;
-  }
-}
-
 static struct tui_options screen_options(const struct options *options, struct feed *feed)
 {
   const char *maker = feed ? feed->ops->about(feed).maker : NULL;
@@ -113,6 +72,8 @@ static void start(struct top *top)
   (void)uv_poll_init(&top->loop, &top->terminal, tui_fd(top->tui)); /* epoll can be polled */
   top->terminal.data = top;
   (void)uv_poll_start(&top->terminal, UV_READABLE, on_terminal);
+  (void)uv_timer_init(&top->loop, &top->clock); /* cannot fail */
+  top->clock.data = top;
   (void)uv_timer_start(&top->clock, on_clock, REPAINT_MS, REPAINT_MS);
   if (feeds_speak_of_past(top->options))
     top->feed->ops->snapshot(
@@ -143,9 +104,7 @@ static int run_screen(const struct options *options, struct complaint *complaint
                          uv_strerror(error));
   error = feeds_open(&top.loop, options, SAMPLER_INTERVAL_NS, &top.feed, complaint);
   if (error == 0) {
-    learn_history(&top);
     screen = screen_options(options, top.feed);
-    screen.history_ms = top.history_ms;
     error = tui_open(&screen, &top.tui);
     if (error < 0)
       (void)complaint_set(complaint, error, "cannot use this terminal: %s", strerror(-error));

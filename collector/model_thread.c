@@ -10,6 +10,7 @@
 
 #include "collector/cadence.h"
 #include "collector/clock.h"
+#include "model/maker.h"
 #include "model/tick.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
@@ -127,7 +128,7 @@ static struct sweep *self_sweep(struct model_thread *m)
     return NULL;
   sweep->begin_ns = clock_mono_ns();
   sweep->target.name = sweep_add_text(sweep, "impasse", strlen("impasse"));
-  sweep->target.runtime = sweep_add_text(sweep, "impasse", strlen("impasse"));
+  sweep->target.runtime = sweep_add_text(sweep, MAKER_RUNTIME, strlen(MAKER_RUNTIME));
   sweep->target.version = sweep_add_text(sweep, IMPASSE_VERSION, strlen(IMPASSE_VERSION));
   sweep->target.state = TARGET_RUNNING;
   sweep->target.interval_ns = (int64_t)m->setup.interval_ns;

@@ -1,5 +1,6 @@
 /* snapshot_filter.c - see snapshot_filter.h. */
 #include "collector/snapshot_filter.h"
+#include "model/maker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,13 +12,6 @@ struct wanted {
   size_t count;
 };
 
-static bool is_impasse(const struct snapshot *snapshot, uint32_t row)
-{
-  const char *runtime = snapshot_text(snapshot, RELATION_TARGETS, TARGETS_RUNTIME, row);
-
-  return runtime && strcmp(runtime, "impasse") == 0;
-}
-
 static int wanted_init(struct wanted *wanted, const struct snapshot *snapshot,
                        const struct options *options)
 {
@@ -28,7 +22,7 @@ static int wanted_init(struct wanted *wanted, const struct snapshot *snapshot,
   if (!wanted->keys)
     return -ENOMEM;
   for (uint32_t row = 0; row < rows; row++)
-    if (is_impasse(snapshot, row) ||
+    if (maker_is_row(snapshot, row) ||
         options_want_target(options, snapshot_text(snapshot, RELATION_TARGETS, TARGETS_TARGET, row),
                             snapshot_int(snapshot, RELATION_TARGETS, TARGETS_PID, row)))
       wanted->keys[wanted->count++] =

@@ -12,6 +12,7 @@
 #include "collector/feeds.h"
 #include "collector/loop.h"
 #include "collector/snapshot_filter.h"
+#include "model/maker.h"
 #include "model/sweep.h"
 
 /* Own sweeps of commands that answer once come this fast, so that two of them, and with them rates,
@@ -34,26 +35,13 @@ struct taking {
 
 /* --- what a snapshot tells of its maker --- */
 
-static bool find_self(const struct snapshot *snapshot, uint32_t *ret_row)
-{
-  for (uint32_t row = 0; row < snapshot_rows(snapshot, RELATION_TARGETS); row++) {
-    const char *runtime = snapshot_text(snapshot, RELATION_TARGETS, TARGETS_RUNTIME, row);
-
-    if (runtime && strcmp(runtime, "impasse") == 0) {
-      *ret_row = row;
-      return true;
-    }
-  }
-  return false;
-}
-
 /* The maker's key holds when its process started; it began to watch within its first second. */
-uint64_t take_history_ns(const struct snapshot *snapshot)
+static uint64_t history_of_maker_ns(const struct snapshot *snapshot)
 {
   uint64_t now = clock_read_ns(CLOCK_BOOTTIME), started;
   uint32_t row;
 
-  if (!find_self(snapshot, &row))
+  if (maker_find(snapshot, &row) < 0)
     return 0;
   started = ((uint64_t)snapshot_int(snapshot, RELATION_TARGETS, TARGETS_TARGET_KEY, row) >> 22) *
             CLOCK_NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
@@ -63,10 +51,9 @@ uint64_t take_history_ns(const struct snapshot *snapshot)
 bool take_has_target(const struct snapshot *snapshot, const struct options *options)
 {
   for (uint32_t row = 0; row < snapshot_rows(snapshot, RELATION_TARGETS); row++) {
-    const char *runtime = snapshot_text(snapshot, RELATION_TARGETS, TARGETS_RUNTIME, row);
     uint8_t state = snapshot_enum(snapshot, RELATION_TARGETS, TARGETS_STATE, row);
 
-    if (runtime && strcmp(runtime, "impasse") == 0)
+    if (maker_is_row(snapshot, row))
       continue;
     if ((state == TARGET_RUNNING || state == TARGET_STOPPED) &&
         options_want_target(options, snapshot_text(snapshot, RELATION_TARGETS, TARGETS_TARGET, row),
@@ -100,7 +87,7 @@ static void on_snapshot(void *context, int error, const char *text, const struct
   seen = snapshot_about(snapshot).now.mono_ns;
   if (t->first_ns == 0)
     t->first_ns = seen;
-  history = take_history_ns(snapshot);
+  history = history_of_maker_ns(snapshot);
   if (seen - t->first_ns > history)
     history = seen - t->first_ns;
   if (t->take->each(t->take->context, t->feed, snapshot, history) == TAKE_DONE)

@@ -38,9 +38,6 @@ int take_run(const struct take *take, struct complaint *complaint);
 int take_one(const struct options *options, struct snapshot **ret_snapshot,
              struct complaint *complaint);
 
-/* How long the maker of this snapshot has been watching, as far as can be told from it. */
-uint64_t take_history_ns(const struct snapshot *snapshot);
-
 /* Does a snapshot show a target that is not impasse itself and can be read? */
 bool take_has_target(const struct snapshot *snapshot, const struct options *options);
 

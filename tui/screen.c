@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/maker.h"
 #include "tui/glyph.h"
 #include "tui/keys.h"
 #include "tui/pane.h"
@@ -116,15 +117,13 @@ static int64_t maker_age_ms(const struct snapshot *s)
 {
   int64_t now_ms = (int64_t)(snapshot_about(s).now.mono_ns / 1000000);
   long ticks_per_s = sysconf(_SC_CLK_TCK);
+  int64_t start;
+  uint32_t row;
 
-  for (uint32_t i = 0; i < snapshot_rows(s, RELATION_TARGETS); i++) {
-    const char *runtime = snapshot_text(s, RELATION_TARGETS, TARGETS_RUNTIME, i);
-    int64_t start = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, i) >> 22;
-
-    if (runtime && strcmp(runtime, "impasse") == 0 && ticks_per_s > 0)
-      return now_ms - (int64_t)((double)start / (double)ticks_per_s * 1000);
-  }
-  return 0;
+  if (ticks_per_s <= 0 || maker_find(s, &row) < 0)
+    return 0;
+  start = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, row) >> 22;
+  return now_ms - (int64_t)((double)start / (double)ticks_per_s * 1000);
 }
 
 static int64_t watched_ms(const struct screen *screen, const struct snapshot *snapshot)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/maker.h"
 #include "tui/alertline.h"
 #include "tui/format.h"
 #include "tui/rules.h"
@@ -26,9 +27,7 @@ static struct totals totals_of(const struct snapshot *s)
   struct totals totals = {.own_cpu_permille = VALUE_UNKNOWN, .own_rss_bytes = VALUE_UNKNOWN};
 
   for (uint32_t i = 0; i < snapshot_rows(s, RELATION_TARGETS); i++) {
-    const char *runtime = snapshot_text(s, RELATION_TARGETS, TARGETS_RUNTIME, i);
-
-    if (runtime && strcmp(runtime, "impasse") == 0) {
+    if (maker_is_row(s, i)) {
       totals.own_cpu_permille = snapshot_int(s, RELATION_TARGETS, TARGETS_CPU_PERMILLE, i);
       totals.own_rss_bytes = snapshot_int(s, RELATION_TARGETS, TARGETS_RSS_BYTES, i);
       continue;

@@ -39,7 +39,8 @@ struct tui_options {
   const char *feed;
   /* Expected time between snapshots; data older than three of them is shown as late; 0 = 1000. */
   int64_t interval_ms;
-  /* How long the detectors had been running before the first snapshot shown; 0 = not at all. */
+  /* How long the detectors had been running before the first snapshot shown; 0 = as long as the
+   * monitor that made it, if it has a row of its own there (model/maker.h). */
   int64_t history_ms;
 };
 
