@@ -36,9 +36,10 @@ int recording_complain(struct recording_error *error, int e, const char *format,
 int recording_complain_sql(struct recording_error *error, const struct recorded *shard, int result)
 {
   int e = shard_errno(shard->sql, result);
+  bool said = shard->sql && sqlite3_errcode(shard->sql) == result; /* else it is our own finding */
 
   return recording_complain(error, e, "%s: %s%s", shard->path,
-                            shard->sql ? sqlite3_errmsg(shard->sql) : sqlite3_errstr(result),
+                            said ? sqlite3_errmsg(shard->sql) : sqlite3_errstr(result),
                             e == -EUCLEAN ? " (the file is damaged)" : "");
 }
 
@@ -150,13 +151,15 @@ int recorded_open(struct recording *recording, struct recorded *shard,
     result = sqlite3_wal_autocheckpoint(shard->sql, 0);
   for (unsigned r = 0; result == SQLITE_OK && r < RELATION_COUNT; r++)
     result = read_columns(shard, (enum relation)r);
+  if (result == SQLITE_OK && query_restrict(shard->sql) < 0) /* its views are foreign text */
+    result = SQLITE_NOMEM;
   if (result != SQLITE_OK) {
     e = recording_complain_sql(error, shard, result);
     shard_close(shard);
     return e;
   }
   sqlite3_progress_handler(shard->sql, QUERY_STEPS_BETWEEN_LOOKS, query_is_over, NULL);
-  return query_restrict(shard->sql); /* its views are foreign text */
+  return 0;
 }
 
 int recorded_range(struct recording *recording, struct recorded *shard, int64_t *ret_first_ms,

@@ -23,7 +23,8 @@
 #include "store/schema.h"
 #include "store/shard.h"
 
-#define IDS_MAX (1ll << 34) /* lives of one relation in one shard: a bit each is needed */
+#define IDS_MAX (1ll << 34)   /* lives of one relation in one shard: a bit each is needed */
+#define TICKS_MAX (1ll << 53) /* numbers of ticks: what is counted to and from them fits */
 
 /* A text of the shard, read once. */
 struct text {
@@ -532,7 +533,8 @@ static void replay_done(struct replay *r)
   snapshot_builder_free(r->builder);
 }
 
-/* The newest tick of a shard not later than wall_ms; SQLITE_DONE where there is none. */
+/* The newest tick of a shard not later than wall_ms; SQLITE_DONE where there is none, and
+ * SQLITE_CORRUPT where its number is none of ours. */
 static int find_tick(struct recorded *shard, int64_t wall_ms, sqlite3_stmt **ret_tick)
 {
   static const char text[] =
@@ -543,7 +545,12 @@ static int find_tick(struct recorded *shard, int64_t wall_ms, sqlite3_stmt **ret
 
   if (result == SQLITE_OK)
     result = sqlite3_bind_int64(*ret_tick, 1, wall_ms);
-  return result == SQLITE_OK ? sqlite3_step(*ret_tick) : result;
+  if (result == SQLITE_OK)
+    result = sqlite3_step(*ret_tick);
+  if (result == SQLITE_ROW &&
+      (sqlite3_column_int64(*ret_tick, 0) < 0 || sqlite3_column_int64(*ret_tick, 0) > TICKS_MAX))
+    result = SQLITE_CORRUPT;
+  return result;
 }
 
 static int replay_shard(struct recorded *shard, int64_t wall_ms, struct snapshot **ret_snapshot,
@@ -613,7 +620,7 @@ static int step_in_shard(struct recorded *shard, int64_t wall_ms, int step, int6
       result = sqlite3_step(other);
     if (result == SQLITE_ROW) {
       *ret_wall_ms = sqlite3_column_int64(other, 1);
-      *ret_left = (int)(wanted - sqlite3_column_int64(other, 0));
+      *ret_left = (int)(wanted - sqlite3_column_int64(other, 0)); /* it is between the two */
     }
   }
   (void)sqlite3_finalize(other); /* repeat the errors of the last steps */

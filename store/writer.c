@@ -137,15 +137,21 @@ static int complain_sql(const struct writer *w, int result, struct writer_error 
                   w->sql ? sqlite3_errmsg(w->sql) : sqlite3_errstr(result));
 }
 
-/* Lets go of the shard as it is. */
-static void shard_drop(struct writer *w)
+static void end_series(struct writer *w)
 {
   for (unsigned r = 0; r < RELATION_COUNT; r++) {
+    w->stats.rows += w->series[r] ? series_rows(w->series[r]) : 0;
     series_free(w->series[r]);
     w->series[r] = NULL;
   }
   intern_free(w->intern);
   w->intern = NULL;
+}
+
+/* Lets go of the shard as it is. */
+static void shard_drop(struct writer *w)
+{
+  end_series(w);
   (void)sqlite3_finalize(w->begin); /* repeat the errors of the last steps */
   (void)sqlite3_finalize(w->commit);
   (void)sqlite3_finalize(w->rollback);
@@ -361,12 +367,7 @@ static void shard_end(struct writer *w)
   if (!w->sql)
     return;
   flush(w);
-  for (unsigned r = 0; r < RELATION_COUNT; r++) { /* a running statement would forbid sealing */
-    series_free(w->series[r]);
-    w->series[r] = NULL;
-  }
-  intern_free(w->intern);
-  w->intern = NULL;
+  end_series(w);                 /* a running statement would forbid sealing */
   (void)shard_seal_open(w->sql); /* with a reader in it: when the directory is opened next */
   shard_drop(w);
 }
@@ -579,6 +580,7 @@ int writer_put(struct writer *w, const struct snapshot *snapshot, struct writer_
     if (e != -EUCLEAN || !again)
       return e;
     w->missed--; /* not lost yet: it goes to a new shard */
+    w->stats.failed--;
     again = false;
     e = set_aside(w, error);
     if (e)
