@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORGET_COUNT (NAMES_MAX / 8)
+
 struct entry {
   uint64_t target;
   char *name;
@@ -78,19 +80,32 @@ static void remove_at(struct names *names, size_t i)
           (names->count - i) * sizeof(names->entries[0]));
 }
 
-/* Names that changed hands are worth more than names that were only lost. */
-static void forget_one(struct names *names)
+/* Names that changed hands are worth more than names that were only lost, newer ones more than
+ * older ones. */
+static int compare_worth(const void *a, const void *b)
 {
-  size_t worst = 0;
+  const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+  bool x_changed = x->changes > 0, y_changed = y->changes > 0;
 
-  for (size_t i = 1; i < names->count; i++) {
-    const struct entry *e = names->entries[i], *w = names->entries[worst];
-    bool kept = e->changes > 0, worst_kept = w->changes > 0;
+  if (x_changed != y_changed)
+    return x_changed ? 1 : -1;
+  return (x->age > y->age) - (x->age < y->age);
+}
 
-    if (kept != worst_kept ? !kept : e->age < w->age)
-      worst = i;
-  }
-  remove_at(names, worst);
+/* By the eighth, so that its cost is shared by many new names: a hundred thousand may go at once. */
+static void forget_some(struct names *names)
+{
+  struct entry *by_worth[NAMES_MAX];
+  size_t kept = 0;
+
+  memcpy(by_worth, names->entries, names->count * sizeof(by_worth[0]));
+  qsort(by_worth, names->count, sizeof(by_worth[0]), compare_worth);
+  for (size_t i = 0; i < names->count; i++)
+    if (compare_worth(&names->entries[i], &by_worth[FORGET_COUNT]) >= 0)
+      names->entries[kept++] = names->entries[i];
+  for (size_t i = 0; i < FORGET_COUNT; i++)
+    entry_free(by_worth[i]);
+  names->count = kept;
 }
 
 static struct entry *add(struct names *names, uint64_t target, const char *name)
@@ -106,7 +121,7 @@ static struct entry *add(struct names *names, uint64_t target, const char *name)
   }
   entry->target = target;
   if (names->count == NAMES_MAX)
-    forget_one(names);
+    forget_some(names);
   i = place_of(names, target, name);
   memmove(&names->entries[i + 1], &names->entries[i],
           (names->count - i) * sizeof(names->entries[0]));

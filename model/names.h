@@ -3,7 +3,8 @@
  *
  * It is told only of changes between two sweeps: who lost a name and who got one. A name that was
  * lost waits here for its next bearer. Bounded: NAMES_MAX; names that only were lost are forgotten
- * before names that changed hands, and of each kind the oldest first. One thread.
+ * before names that changed hands, and of each kind the oldest first, an eighth of all at a time.
+ * One thread.
  */
 #ifndef IMPASSE_MODEL_NAMES_H
 #define IMPASSE_MODEL_NAMES_H

@@ -91,7 +91,7 @@ static void what_changed_hands_outlives_what_was_only_lost(void **context)
     names_lost(*context, 1, name, 1);
     names_gained(*context, 1, name, 2);
   }
-  assert_int_equal(rows_of(*context), NAMES_MAX);
+  assert_in_range(rows_of(*context), NAMES_MAX - NAMES_MAX / 8, NAMES_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
