@@ -202,9 +202,8 @@ static void check_bpf(struct finding_of *f)
   if (may && types)
     found(f, LEVEL_OK, NULL, "CAP_BPF and CAP_PERFMON are there, and the kernel's types");
   else
-    found(f, LEVEL_LIMITED, "nothing that this version does needs it", "%s%s",
-          may ? "" : "no CAP_BPF or no CAP_PERFMON; ",
-          types ? "types: yes" : "no /sys/kernel/btf/vmlinux");
+    found(f, LEVEL_OK, NULL, "%s%snot needed by this version",
+          may ? "" : "no CAP_BPF or no CAP_PERFMON; ", types ? "" : "no /sys/kernel/btf/vmlinux; ");
 }
 
 static void check_perf(struct finding_of *f)
@@ -214,8 +213,7 @@ static void check_perf(struct finding_of *f)
   if (paranoid < 2 || has_capability(CAP_NUMBER_PERFMON))
     found(f, LEVEL_OK, NULL, "perf_event_paranoid %ld", paranoid);
   else
-    found(f, LEVEL_LIMITED, "nothing that this version does needs it", "perf_event_paranoid %ld",
-          paranoid);
+    found(f, LEVEL_OK, NULL, "perf_event_paranoid %ld; not needed by this version", paranoid);
 }
 
 /* --- impasse itself --- */

@@ -127,9 +127,16 @@ static int open_socket(struct record *r, struct complaint *complaint)
   if (error < 0)
     (void)fprintf(stderr, "impasse: other commands cannot ask this recorder: %s: %s\n",
                   *path ? path : "no place for its socket", strerror(-error));
-  else
-    (void)fprintf(stderr, "impasse: other commands are answered at %s\n", path);
   return 0;
+}
+
+static void tell_places(const struct record *r, const char *dir)
+{
+  char path[PATHS_ROOM];
+
+  if (r->socket && paths_own_socket(path) == 0)
+    (void)fprintf(stderr, "impasse: other commands are answered at %s\n", path);
+  (void)fprintf(stderr, "impasse: recording to %s\n", dir);
 }
 
 static void start_signals(struct record *r)
@@ -169,7 +176,7 @@ static int start(struct record *r, const char *dir, struct complaint *complaint)
   if (error < 0)
     return error;
   start_signals(r);
-  (void)fprintf(stderr, "impasse: recording to %s\n", dir);
+  tell_places(r, dir);
   r->feed->ops->subscribe(r->feed, on_snapshot, r);
   return 0;
 }
