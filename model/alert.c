@@ -235,12 +235,23 @@ static int set_texts(struct alert *a, const struct finding *f, uint64_t now_ns)
   return error;
 }
 
+/* The alert stays, with its sentence; what it says in detail has no room. */
+static int drop_detail(struct finding_sink *alerts, struct alert *a)
+{
+  alerts->bytes -= text_bytes(a->detail);
+  free(a->detail);
+  a->detail = NULL;
+  return -ENOSPC;
+}
+
 static int take(struct finding_sink *alerts, struct alert *a, const struct finding *f)
 {
   size_t before = alert_bytes(a);
   int error = set_texts(a, f, alerts->now.mono_ns);
 
   alerts->bytes = alerts->bytes - before + alert_bytes(a);
+  if (error == 0 && alerts->bytes > ALERTS_BYTES_MAX && a->detail)
+    error = drop_detail(alerts, a);
   a->severity = f->severity;
   if (a->state != ALERT_FIRING || f->certainty > a->certainty)
     a->certainty = f->certainty;

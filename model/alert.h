@@ -13,7 +13,7 @@
  * deadlock is over.
  * Bounded: at most ALERTS_MAX, of which the last sixteenth is for critical ones only; those that
  * were resolved longest ago make room, and what still does not fit is counted (alerts_lost). The
- * texts of all together take at most 16 MiB.
+ * texts of all together take about 16 MiB: a detail that makes them more is left out, and counted.
  *
  * Pure; one thread. The collection is `finding_sink` to the detectors.
  */

@@ -293,6 +293,40 @@ static void test_detail_alone_is_refreshed_once_a_minute(void **state)
   assert_string_equal(text_of(life, ALERTS_DETAIL, 0), "{\"n\":3}");
 }
 
+static void test_details_that_grow_are_bounded_too(void **state)
+{
+  struct life *life = *state;
+  enum { COUNT = 500, BYTES = 48 << 10 };
+  char keys[COUNT][32], *detail = malloc(BYTES);
+  struct finding *findings = calloc(COUNT, sizeof(*findings));
+  size_t bytes = 0;
+
+  assert_non_null(detail);
+  assert_non_null(findings);
+  memset(detail, 'x', BYTES - 1);
+  detail[BYTES - 1] = '\0';
+  for (size_t i = 0; i < COUNT; i++) {
+    (void)snprintf(keys[i], sizeof(keys[i]), "leak/demo/%zu", i);
+    findings[i] = leak(keys[i]);
+  }
+  tick(life, 0, findings, COUNT);
+  for (size_t i = 0; i < COUNT; i++) {
+    findings[i].summary = "it grows still";
+    findings[i].detail = detail;
+  }
+  tick(life, 1, findings, COUNT);
+  assert_int_equal(rows(life), COUNT);
+  for (uint32_t i = 0; i < COUNT; i++) {
+    const char *text = text_of(life, ALERTS_DETAIL, i);
+
+    bytes += text ? strlen(text) : 0;
+  }
+  assert_in_range(bytes, 8 << 20, 16 << 20);
+  assert_true(alerts_lost(life->alerts) > 0);
+  free(findings);
+  free(detail);
+}
+
 static void test_bounded_counted_and_open_to_what_is_critical(void **state)
 {
   struct life *life = *state;
@@ -356,6 +390,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_same_key_twice_is_one_alert_but_namesakes_are_two, begin,
                                       end),
       cmocka_unit_test_setup_teardown(test_detail_alone_is_refreshed_once_a_minute, begin, end),
+      cmocka_unit_test_setup_teardown(test_details_that_grow_are_bounded_too, begin, end),
       cmocka_unit_test_setup_teardown(test_bounded_counted_and_open_to_what_is_critical, begin,
                                       end),
       cmocka_unit_test_setup_teardown(test_next_change_is_told, begin, end),
