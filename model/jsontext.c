@@ -1,5 +1,5 @@
-/* jsontext.c - see jsontext.h. Every write goes through put(), which alone decides whether something
- * fits. */
+/* jsontext.c - see jsontext.h. Every write goes through put(), which alone decides whether
+ * something fits. */
 #include "model/jsontext.h"
 
 #include <assert.h>

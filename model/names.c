@@ -92,7 +92,8 @@ static int compare_worth(const void *a, const void *b)
   return (x->age > y->age) - (x->age < y->age);
 }
 
-/* By the eighth, so that its cost is shared by many new names: a hundred thousand may go at once. */
+/* By the eighth, so that its cost is shared by many new names: a hundred thousand may be lost in
+ * one sweep. */
 static void forget_some(struct names *names)
 {
   struct entry *by_worth[NAMES_MAX];
