@@ -36,6 +36,7 @@ struct gap {
 struct model_thread {
   struct model_thread_setup setup;
   pthread_t thread;
+  bool ended; /* joined */
 
   pthread_mutex_t lock; /* guards what follows up to `newest` */
   pthread_cond_t changed;
@@ -397,14 +398,20 @@ int model_thread_start(const struct model_thread_setup *setup, struct model_thre
   return 0;
 }
 
-void model_thread_stop(struct model_thread *m)
+void model_thread_end(struct model_thread *m)
 {
-  if (!m)
+  if (!m || m->ended)
     return;
   pthread_mutex_lock(&m->lock);
   m->stopping = true;
   pthread_cond_signal(&m->changed);
   pthread_mutex_unlock(&m->lock);
   (void)pthread_join(m->thread, NULL); /* a thread of ours that was started */
+  m->ended = true;
+}
+
+void model_thread_stop(struct model_thread *m)
+{
+  model_thread_end(m);
   model_thread_free(m);
 }

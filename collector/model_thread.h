@@ -41,7 +41,11 @@ void model_thread_begin(struct model_thread *thread, size_t sweeps);
 /* A reference to the newest snapshot, or NULL. */
 struct snapshot *model_thread_newest(struct model_thread *thread);
 
-/* Ends the thread and frees. NULL is fine. */
+/* Ends the thread: nothing is published any more. Who still posts may go on, and nobody looks at it.
+ * NULL is fine. */
+void model_thread_end(struct model_thread *thread);
+
+/* Ends the thread, unless it has ended, and frees. NULL is fine. */
 void model_thread_stop(struct model_thread *thread);
 
 #endif

@@ -461,7 +461,8 @@ void sampler_stop(struct sampler *s)
     worker_stop(s->workers[i]); /* those that the last pass started */
     left_behind |= worker_join(s->workers[i], deadline) < 0;
   }
-  if (!left_behind) /* else it may still post to the model: all of it stays */
+  model_thread_end(s->model); /* whoever is published to goes next */
+  if (!left_behind)           /* else it may still post to the model: all of it stays */
     sampler_free(s);
 }
 
