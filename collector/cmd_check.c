@@ -22,6 +22,7 @@
 #include "collector/clock.h"
 #include "collector/command.h"
 #include "collector/take.h"
+#include "model/sweep.h"
 #include "store/harmless.h"
 
 /* Without names, the rules that can answer within this time. */
@@ -39,6 +40,7 @@ struct checking {
   const struct options *options;
   uint64_t need_ns; /* of the rule that needs most, or --wait */
   struct snapshot *newest;
+  uint64_t missing_ns; /* so much of the history passed before there was anything to watch */
   uint64_t history_ns;
 };
 
@@ -89,6 +91,20 @@ static struct answer look(const struct checking *c, const struct snapshot *s)
   return answer;
 }
 
+/* A circle that was read once: the next wait round tells whether it is one. */
+static bool has_suspects(const struct checking *c, const struct snapshot *s)
+{
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_WAITS); row++) {
+    int64_t key = snapshot_int(s, RELATION_WAITS, WAITS_TARGET_KEY, row);
+
+    if (snapshot_enum(s, RELATION_WAITS, WAITS_CERTAINTY, row) == CERTAINTY_SUSPECTED &&
+        options_want_target(c->options, snapshot_text(s, RELATION_WAITS, WAITS_TARGET, row),
+                            TARGET_KEY_PID((uint64_t)key)))
+      return true;
+  }
+  return false;
+}
+
 static enum take_verdict each(void *context, struct feed *feed, const struct snapshot *s,
                               uint64_t history_ns)
 {
@@ -98,19 +114,21 @@ static enum take_verdict each(void *context, struct feed *feed, const struct sna
   (void)feed;
   snapshot_unref(c->newest);
   c->newest = snapshot_ref(s);
-  c->history_ns = history_ns;
   if (!take_has_target(s, c->options)) {
     bool waited =
         c->options->wait_ns == OPTION_UNSET || history_ns >= (uint64_t)c->options->wait_ns;
 
+    c->missing_ns = history_ns;
     return history_ns >= NOTHING_NS && waited ? TAKE_DONE : TAKE_MORE;
   }
+  c->history_ns = history_ns > c->missing_ns ? history_ns - c->missing_ns : 0;
   if (answer.status == STATUS_CRITICAL)
     return TAKE_DONE;
-  if (history_ns < c->need_ns)
+  if (c->history_ns < c->need_ns)
     return TAKE_MORE;
-  return answer.pending_count == 0 || history_ns > c->need_ns + PENDING_PATIENCE_NS ? TAKE_DONE
-                                                                                    : TAKE_MORE;
+  if (c->history_ns > c->need_ns + PENDING_PATIENCE_NS)
+    return TAKE_DONE;
+  return answer.pending_count > 0 || has_suspects(c, s) ? TAKE_MORE : TAKE_DONE;
 }
 
 /* --- the answer in words --- */

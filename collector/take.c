@@ -35,13 +35,15 @@ struct taking {
 
 /* --- what a snapshot tells of its maker --- */
 
-/* The maker's key holds when its process started; it began to watch within its first second. */
+/* A recorder's key holds when its process started; it began to watch within its first second. Our
+ * own sweeps begin with the first snapshot, however long it took us to get there. */
 static uint64_t history_of_maker_ns(const struct snapshot *snapshot)
 {
   uint64_t now = clock_read_ns(CLOCK_BOOTTIME), started;
   uint32_t row;
 
-  if (maker_find(snapshot, &row) < 0)
+  if (maker_find(snapshot, &row) < 0 ||
+      snapshot_int(snapshot, RELATION_TARGETS, TARGETS_PID, row) == getpid())
     return 0;
   started = ((uint64_t)snapshot_int(snapshot, RELATION_TARGETS, TARGETS_TARGET_KEY, row) >> 22) *
             CLOCK_NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
