@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/hash.h"
+
 #define HASH_ROOM (4u * CALLGRAPH_EDGES_MAX) /* a power of two */
 #define FORGET_COUNT (CALLGRAPH_EDGES_MAX / 8)
 
@@ -45,16 +47,11 @@ void callgraph_free(struct callgraph *g)
   free(g);
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-  for (; *text; text++) /* FNV-1a */
-    hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-  return (hash ^ 0xff) * 0x100000001b3ull;
-}
-
 static uint32_t hash_of(uint64_t target, const char *waiter, const char *holder, uint8_t via)
 {
-  uint64_t hash = hash_text(hash_text(0xcbf29ce484222325ull ^ target ^ via, waiter), holder);
+  uint64_t hash = hash_bytes(HASH_SEED ^ target ^ via, waiter, strlen(waiter) + 1);
+
+  hash = hash_text(hash, holder);
 
   return (uint32_t)(hash ^ hash >> 32) & (HASH_ROOM - 1);
 }

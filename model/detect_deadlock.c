@@ -10,6 +10,7 @@
 
 #include "model/detect_core.h"
 #include "model/detect_names.h"
+#include "model/hash.h"
 #include "model/jsontext.h"
 #include "model/phrase.h"
 
@@ -275,13 +276,13 @@ static void core_detail(const struct snapshot *s, const struct core *core, unsig
 
 static uint64_t hash_waits(const struct snapshot *s, const struct core *core)
 {
-  uint64_t hash = DETECT_HASH_SEED;
+  uint64_t hash = HASH_SEED;
 
   for (uint32_t i = 0; i < core->edge_count; i++) {
     int64_t wait = snapshot_int(s, RELATION_WAITS, WAITS_WAIT, core->edges[i].row);
 
-    hash = detect_names_hash(hash, &core->edges[i].waiter, sizeof(core->edges[i].waiter));
-    hash = detect_names_hash(hash, &wait, sizeof(wait));
+    hash = hash_bytes(hash, &core->edges[i].waiter, sizeof(core->edges[i].waiter));
+    hash = hash_bytes(hash, &wait, sizeof(wait));
   }
   return hash;
 }
@@ -309,7 +310,7 @@ static unsigned count_episodes(struct deadlock_state *state, const struct snapsh
 {
   int64_t now_ms = snapshot_about(s).now.wall_ms;
   uint64_t waits_hash = hash_waits(s, core);
-  struct episodes *e = find_episodes(state, detect_names_hash(DETECT_HASH_SEED, key, strlen(key)));
+  struct episodes *e = find_episodes(state, hash_text(HASH_SEED, key));
   unsigned count = 0;
 
   if (e->seen_tick == 0 || e->waits_hash != waits_hash) { /* the same waits are the same time */

@@ -5,12 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t detect_names_hash(uint64_t hash, const void *bytes, size_t length)
-{
-  for (size_t i = 0; i < length; i++)
-    hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3;
-  return hash;
-}
+#include "model/hash.h"
 
 static int name_order(const void *left, const void *right)
 {
@@ -37,7 +32,7 @@ static void add_name(struct phrase *key, const struct detect_name *n, bool with_
 void detect_names_key(struct phrase *key, const char *rule, struct detect_name *names, size_t count)
 {
   size_t shown = count <= DETECT_NAMES_SHOWN ? count : DETECT_NAMES_SHOWN - 1;
-  uint64_t hash = DETECT_HASH_SEED;
+  uint64_t hash = HASH_SEED;
 
   qsort(names, count, sizeof(*names), name_order);
   bool several = strcmp(names[0].target, names[count - 1].target) != 0;
@@ -47,11 +42,11 @@ void detect_names_key(struct phrase *key, const char *rule, struct detect_name *
     add_name(key, &names[i], several);
   }
   for (size_t i = shown; i < count; i++) {
-    hash = detect_names_hash(hash, names[i].target, strlen(names[i].target) + 1);
+    hash = hash_bytes(hash, names[i].target, strlen(names[i].target) + 1);
     if (names[i].name)
-      hash = detect_names_hash(hash, names[i].name, strlen(names[i].name) + 1);
+      hash = hash_bytes(hash, names[i].name, strlen(names[i].name) + 1);
     else
-      hash = detect_names_hash(hash, &names[i].actor, sizeof(names[i].actor));
+      hash = hash_bytes(hash, &names[i].actor, sizeof(names[i].actor));
   }
   if (shown < count)
     phrase_add(key, ",+%zu-%08x", count - shown, (unsigned)(hash ^ hash >> 32));

@@ -25,8 +25,4 @@ struct detect_name {
 void detect_names_key(struct phrase *key, const char *rule, struct detect_name *names,
                       size_t count);
 
-/* FNV-1a, 64 bit (Fowler, Noll, Vo): continues `hash`, which begins as DETECT_HASH_SEED. */
-#define DETECT_HASH_SEED 0xcbf29ce484222325ull
-uint64_t detect_names_hash(uint64_t hash, const void *bytes, size_t length);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include "model/detect_names.h"
 #include "model/detector.h"
+#include "model/hash.h"
 #include "model/jsontext.h"
 #include "model/phrase.h"
 
@@ -135,7 +136,7 @@ static void race_step(void *context, const struct snapshot *s, struct finding_si
 
     if (!name || changes == VALUE_UNKNOWN || changes == 0)
       continue;
-    uint64_t hash = detect_names_hash(DETECT_HASH_SEED, name, strlen(name));
+    uint64_t hash = hash_text(HASH_SEED, name);
     names[count] = look(find(state, &hint, target_key, hash), target_key, hash, changes, now_ms);
     if (races(&names[count++], now_ms))
       tell(s, row, sink);

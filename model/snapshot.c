@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "model/hash.h"
+
 #define SNAPSHOT_MAGIC 0x0050414e53504d49ull /* "IMPSNAP" where the bytes are in our order */
 #define SNAPSHOT_LAYOUT 1
 #define COLUMNS_MAX 32
@@ -96,16 +98,9 @@ static uint64_t align8(uint64_t n)
   return (n + 7) & ~7ull;
 }
 
-static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t length)
-{
-  for (size_t i = 0; i < length; i++) /* FNV-1a, 64 bits */
-    hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3ull;
-  return hash;
-}
-
 static uint64_t dictionary_hash(void)
 {
-  uint64_t hash = 0xcbf29ce484222325ull;
+  uint64_t hash = HASH_SEED;
 
   for (unsigned r = 0; r < RELATION_COUNT; r++) {
     const struct relation_info *info = relation_info((enum relation)r);
@@ -113,7 +108,7 @@ static uint64_t dictionary_hash(void)
     hash = hash_bytes(hash, info->name, strlen(info->name) + 1);
     for (unsigned c = 0; c < info->column_count; c++) {
       hash = hash_bytes(hash, info->columns[c].name, strlen(info->columns[c].name) + 1);
-      hash = hash_bytes(hash, (const char *)&info->columns[c].type, sizeof(enum column_type));
+      hash = hash_bytes(hash, &info->columns[c].type, sizeof(enum column_type));
     }
   }
   return hash;
@@ -664,7 +659,7 @@ uint32_t snapshot_builder_text(struct snapshot_builder *b, const char *text)
 static uint32_t *interned_slot(const struct snapshot_builder *b, const char *text)
 {
   uint32_t mask = b->interned_room - 1;
-  uint32_t i = (uint32_t)hash_bytes(0xcbf29ce484222325ull, text, strlen(text)) & mask;
+  uint32_t i = (uint32_t)hash_text(HASH_SEED, text) & mask;
 
   while (b->interned[i] && strcmp(b->text.base + b->interned[i], text) != 0)
     i = (i + 1) & mask;

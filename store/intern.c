@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/hash.h"
 #include "store/encode.h"
 #include "store/shard.h"
 
@@ -24,15 +25,6 @@ struct intern {
   struct entry *entries; /* room is a power of two */
   size_t count, room, bytes;
 };
-
-static uint64_t hash_text(const char *text)
-{
-  uint64_t hash = 0xcbf29ce484222325ull;
-
-  for (; *text; text++) /* FNV-1a, 64 bits */
-    hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-  return hash;
-}
 
 int intern_new(struct sqlite3 *sql, struct intern **ret_intern)
 {
@@ -138,7 +130,7 @@ int intern_number(struct intern *intern, const char *text, int64_t *ret_number)
     intern_forget(intern);
   if (intern->count >= intern->room / 2 && grow(intern) != SQLITE_OK)
     return SQLITE_NOMEM;
-  hash = hash_text(text);
+  hash = hash_text(HASH_SEED, text);
   entry = place(intern, text, hash);
   if (entry->text) {
     *ret_number = entry->number;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/hash.h"
 #include "store/encode.h"
 
 const struct schema_time_column schema_times[] = {
@@ -349,10 +350,8 @@ char *schema_create_views(void)
 uint64_t schema_fingerprint(void)
 {
   char *all = schema_create();
-  uint64_t hash = 0xcbf29ce484222325ull;
+  uint64_t hash = hash_text(HASH_SEED, all);
 
-  for (const char *p = all; p && *p; p++) /* FNV-1a, 64 bits */
-    hash = (hash ^ (unsigned char)*p) * 0x100000001b3ull;
   free(all);
   return hash;
 }

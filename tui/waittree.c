@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/hash.h"
+
 #define NONE UINT32_MAX
 #define SORTED_SIBLINGS_MAX 65536u
 
@@ -94,11 +96,10 @@ static uint32_t node_at(struct work *w, int64_t target_key, int64_t actor, bool 
 static uint32_t node_of_object(struct work *w, uint32_t row, bool stuck)
 {
   const char *object = snapshot_text(w->s, RELATION_WAITS, WAITS_OBJECT, row);
-  uint64_t hash = 0xcbf29ce484222325ull ^ snapshot_enum(w->s, RELATION_WAITS, WAITS_VIA, row) ^
-                  (uint64_t)stuck << 9;
+  uint64_t seed =
+      HASH_SEED ^ snapshot_enum(w->s, RELATION_WAITS, WAITS_VIA, row) ^ (uint64_t)stuck << 9;
+  uint64_t hash = hash_text(seed, object);
 
-  for (; object && *object; object++)
-    hash = (hash ^ (unsigned char)*object) * 0x100000001b3ull;
   return node_at(w, wait_int(w->s, WAITS_TARGET_KEY, row), (int64_t)hash, false);
 }
 
