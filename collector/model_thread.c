@@ -38,7 +38,7 @@ struct model_thread {
   pthread_t thread;
   bool ended; /* joined */
 
-  pthread_mutex_t lock; /* guards what follows up to `newest` */
+  pthread_mutex_t lock; /* guards what follows up to `gap_count` */
   pthread_cond_t changed;
   bool stopping;
   uint64_t begun_ns; /* the first look is over; 0: not yet */
@@ -48,9 +48,9 @@ struct model_thread {
   uint64_t overflow; /* sweeps dropped since the last tick */
   struct gap gaps[GAPS_MAX];
   size_t gap_count;
-  struct snapshot *newest;
 
   /* of the thread */
+  struct snapshot *newest; /* NULL until the first tick */
   struct tick_state *state;
   struct reach_target *self;
   struct sweep *pending[QUEUE_MAX]; /* kept for the next tick */
@@ -104,16 +104,6 @@ void model_thread_begin(struct model_thread *m, size_t sweeps)
   pthread_mutex_unlock(&m->lock);
 }
 
-struct snapshot *model_thread_newest(struct model_thread *m)
-{
-  struct snapshot *newest;
-
-  pthread_mutex_lock(&m->lock);
-  newest = m->newest ? snapshot_ref(m->newest) : NULL;
-  pthread_mutex_unlock(&m->lock);
-  return newest;
-}
-
 /* --- the thread --- */
 
 /* The row of impasse itself. Its actors are none: only what it costs and loses. */
@@ -137,7 +127,6 @@ static struct sweep *self_sweep(struct model_thread *m)
   sweep->target.lost_count = (int64_t)m->lost;
   (void)process_fill(m->self, sweep); /* what it cannot read stays unknown */
   /* /proc counts in hundredths of a second: between two ticks out of turn that is noise. */
-  sweep->target.cpu_ns = (int64_t)clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
   sweep->target.cpu_ns = (int64_t)clock_process_ns();
   sweep->end_ns = clock_mono_ns();
   return sweep;
@@ -232,13 +221,8 @@ static void tell_gaps(struct model_thread *m, const struct gap *gaps, size_t cou
 
 static void publish(struct model_thread *m, struct snapshot *snapshot)
 {
-  struct snapshot *old;
-
-  pthread_mutex_lock(&m->lock);
-  old = m->newest;
+  snapshot_unref(m->newest);
   m->newest = snapshot;
-  pthread_mutex_unlock(&m->lock);
-  snapshot_unref(old);
   m->setup.publish(m->setup.context, snapshot);
 }
 

@@ -38,9 +38,6 @@ void model_thread_gap(struct model_thread *thread, const char *reason, int64_t s
  * tick waits for them, but not for long. */
 void model_thread_begin(struct model_thread *thread, size_t sweeps);
 
-/* A reference to the newest snapshot, or NULL. */
-struct snapshot *model_thread_newest(struct model_thread *thread);
-
 /* Ends the thread: nothing is published any more. Who still posts may go on, and nobody looks at it.
  * NULL is fine. */
 void model_thread_end(struct model_thread *thread);

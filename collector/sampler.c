@@ -466,11 +466,6 @@ void sampler_stop(struct sampler *s)
     sampler_free(s);
 }
 
-struct snapshot *sampler_newest(struct sampler *s)
-{
-  return model_thread_newest(s->model);
-}
-
 int sampler_ask(struct sampler *s, int64_t target_key, int64_t actor, enum feed_question question,
                 feed_answer_fn *answer, void *context)
 {

@@ -38,12 +38,7 @@ int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sample
  * fine. */
 void sampler_stop(struct sampler *sampler);
 
-/* These from any thread. */
-
-/* A reference to the newest snapshot, or NULL where there is none yet. */
-struct snapshot *sampler_newest(struct sampler *sampler);
-
-/* `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no
+/* From any thread. `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no
  * answer comes. */
 int sampler_ask(struct sampler *sampler, int64_t target_key, int64_t actor,
                 enum feed_question question, feed_answer_fn *answer, void *context);

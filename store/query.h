@@ -85,10 +85,6 @@ int query_show_run(struct sqlite3 *sql, const struct query_show *show,
                    const struct query_limits *limits, struct query_sink *sink,
                    struct query_error *error);
 
-/* The SELECT itself, to be freed by the caller; NULL without memory. For those who send it
- * elsewhere. */
-char *query_show_sql(const struct query_show *show);
-
 /* --- for live.c and recording.c --- */
 
 /* Refuses on this connection, whose relations are declared first, everything but questions. 0 or

@@ -145,13 +145,6 @@ static int build(struct builder *b, const struct query_show *show)
   return 0;
 }
 
-char *query_show_sql(const struct query_show *show)
-{
-  struct builder b;
-
-  return build(&b, show) == 0 ? b.sql : NULL;
-}
-
 int query_show_run(struct sqlite3 *sql, const struct query_show *show,
                    const struct query_limits *limits, struct query_sink *sink,
                    struct query_error *error)
