@@ -320,20 +320,25 @@ static bool name_means(const char *wish, const char *target)
 {
   size_t length = strlen(wish);
 
-  return target && strncmp(wish, target, length) == 0 &&
-         (target[length] == '\0' || target[length] == ':');
+  if (!target || strncmp(wish, target, length) != 0)
+    return false;
+  return target[length] == '\0' ||
+         (target[length] == ':' &&
+          target[length + 1 + strspn(target + length + 1, "0123456789")] == '\0');
+}
+
+bool options_target_means(const char *wish, const char *target, int64_t pid)
+{
+  char *end;
+  long long number = strtoll(wish, &end, 10);
+
+  return *end == '\0' ? number == pid : name_means(wish, target);
 }
 
 bool options_want_target(const struct options *options, const char *target, int64_t pid)
 {
-  if (options->target_count == 0)
-    return true;
-  for (size_t i = 0; i < options->target_count; i++) {
-    char *end;
-    long long number = strtoll(options->targets[i], &end, 10);
-
-    if (*end == '\0' ? number == pid : name_means(options->targets[i], target))
+  for (size_t i = 0; i < options->target_count; i++)
+    if (options_target_means(options->targets[i], target, pid))
       return true;
-  }
-  return false;
+  return options->target_count == 0;
 }

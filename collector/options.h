@@ -90,8 +90,11 @@ struct option_row {
 };
 const struct option_row *option_row(enum option_id id);
 
-/* Does one of the --target options mean this process? No --target at all means every process.
- * `target` is the name for people ("name:pid" or a node's name), NULL where unknown. */
+/* Does this argument of --target mean this process? A number is a pid, anything else a name. `target` is the name for
+ * people ("name:pid" or a node's name), NULL where unknown. */
+bool options_target_means(const char *wish, const char *target, int64_t pid);
+
+/* Does one of the --target options mean it? No --target at all means every process. */
 bool options_want_target(const struct options *options, const char *target, int64_t pid);
 
 /* "64M", "2 GiB", "1000000" -> bytes. 0 or -EINVAL. */

@@ -138,6 +138,7 @@ static void targets_are_meant_by_name_node_or_pid(void **state)
   assert_true(options_want_target(&line.options, "other:42", 42));
   assert_true(options_want_target(&line.options, "a@b", 9));
   assert_false(options_want_target(&line.options, "shopping:7", 7));
+  assert_false(options_want_target(&line.options, "shop:keeper:7", 7));
   assert_false(options_want_target(&line.options, NULL, 7));
   assert_int_equal(PARSE(&line, ALL, "x"), 0);
   assert_true(options_want_target(&line.options, "anything", 1));

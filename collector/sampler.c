@@ -13,6 +13,7 @@
 #include "collector/clock.h"
 #include "collector/discovery.h"
 #include "collector/model_thread.h"
+#include "collector/options.h"
 #include "collector/quota.h"
 #include "collector/sources.h"
 #include "collector/worker.h"
@@ -80,25 +81,19 @@ static int read_stat(const struct reach_target *target, struct process_stat *ret
   return error;
 }
 
-/* A number names a pid; else "name" and "name:pid" are meant. Without wishes everybody is
- * wanted. */
+/* Without wishes everybody is wanted. */
 static bool is_wanted(const struct sampler *s, const struct reach_target *target)
 {
   struct process_stat stat = {0};
-  char full[96];
+  char name[96];
 
   if (s->target_count == 0)
     return true;
   (void)read_stat(target, &stat); /* unreadable: it has no name */
-  (void)snprintf(full, sizeof(full), "%s:%d", stat.comm, (int)reach_pid(target));
-  for (size_t i = 0; i < s->target_count; i++) {
-    char *end;
-    long long number = strtoll(s->targets[i], &end, 10);
-
-    if (*end == '\0' ? number == reach_pid(target)
-                     : strcmp(s->targets[i], stat.comm) == 0 || strcmp(s->targets[i], full) == 0)
+  (void)snprintf(name, sizeof(name), "%s:%d", stat.comm, (int)reach_pid(target));
+  for (size_t i = 0; i < s->target_count; i++)
+    if (options_target_means(s->targets[i], name, reach_pid(target)))
       return true;
-  }
   return false;
 }
 

@@ -117,11 +117,9 @@ int snapshot_filter(const struct snapshot *snapshot, const struct options *optio
 
 static bool shows_target(const struct snapshot *s, const char *wish)
 {
-  const struct options one = {.targets = {wish}, .target_count = 1};
-
   for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++)
-    if (options_want_target(&one, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
-                            snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
+    if (options_target_means(wish, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
+                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
       return true;
   return false;
 }
