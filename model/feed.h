@@ -16,7 +16,8 @@
 
 #define FEED_NEWEST INT64_MAX
 
-enum feed_question { FEED_MESSAGES, FEED_SENDERS, FEED_STACK };
+/* Of one actor, but for FEED_EXITS, which is asked of a whole target (actor 0): why its actors end. */
+enum feed_question { FEED_MESSAGES, FEED_SENDERS, FEED_STACK, FEED_EXITS };
 
 /* error: 0, or -errno with `text` saying what to do: -ENOENT nothing there at that time, -ENODATA
  * not recorded, -EOPNOTSUPP the source cannot know it. The snapshot is lent: snapshot_ref() it to

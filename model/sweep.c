@@ -39,6 +39,9 @@ struct sweep *sweep_new(uint64_t target_key, enum source_tag source, enum sweep_
       .rss_bytes = VALUE_UNKNOWN,
       .memory_limit_bytes = VALUE_UNKNOWN,
       .run_queue = VALUE_UNKNOWN,
+      .actor_limit = VALUE_UNKNOWN,
+      .atoms = VALUE_UNKNOWN,
+      .persistent_terms = VALUE_UNKNOWN,
       .born_count = VALUE_UNKNOWN,
       .died_count = VALUE_UNKNOWN,
       .sweep_cpu_ns = VALUE_UNKNOWN,
@@ -268,7 +271,8 @@ static bool target_ok(const struct sweep *sweep)
   return sweep->target_key && sweep->target_key <= INT64_MAX && sweep->source >= 1 &&
          sweep->source <= 127 && sweep->kind <= SWEEP_FAILED && sweep->begin_ns <= sweep->end_ns &&
          text_ok(sweep, t->name) && text_ok(sweep, t->runtime) && text_ok(sweep, t->version) &&
-         text_ok(sweep, t->cgroup) && text_ok(sweep, t->reason) && enum_ok(t->state, TARGET_GONE) &&
+         text_ok(sweep, t->cgroup) && text_ok(sweep, t->reason) && text_ok(sweep, t->peer) &&
+         enum_ok(t->state, TARGET_GONE) &&
          (sweep->text_bytes == 0 ||
           (sweep->text_bytes <= UINT32_MAX && sweep->text[sweep->text_bytes - 1] == 0));
 }
@@ -322,7 +326,8 @@ int sweep_check(const struct sweep *sweep)
       return -EINVAL;
   }
   for (size_t i = 0; i < sweep->holder_count; i++)
-    if (sweep->holders[i].target > INT64_MAX || sweep->holders[i].actor > INT64_MAX)
+    if (sweep->holders[i].target > INT64_MAX || sweep->holders[i].actor > INT64_MAX ||
+        !text_ok(sweep, sweep->holders[i].peer) || !text_ok(sweep, sweep->holders[i].name))
       return -EINVAL;
   for (size_t i = 0; i < sweep->table_count; i++)
     if (!table_ok(sweep, i))

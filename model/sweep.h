@@ -47,6 +47,10 @@ enum sweep_kind {
   SWEEP_FULL,
   /* wait round: only the actors that were known to be blocked; replaces those rows and waits */
   SWEEP_ROUND,
+  /* between two full sweeps of a large target: the hot actors (deep, growing, blocked, named) and the
+   * facts of the target. Replaces those rows, their waits and the facts, and counts for rates as a
+   * full sweep does; whatever is not in it stays as it was. */
+  SWEEP_PART,
   /* nothing could be read: only `target` counts; the rows of the last sweep are carried forward */
   SWEEP_FAILED
 };
@@ -58,14 +62,21 @@ struct sweep_target {
   uint32_t cgroup;  /* text */
   uint32_t reason;  /* text: why it is unreadable, how it ended */
   uint8_t state;    /* enum target_state */
+  /* Of a cluster whose members speak of each other's actors by it (an Erlang node): text, 0 none;
+   * with `creation`, the number of its incarnation, it is what sweep_holder.peer means. */
+  uint32_t peer;
+  uint32_t creation;
   bool unique_name; /* the name alone tells it on this host (an Erlang node): no ":pid" is added */
   bool crashed;     /* state gone, and not by an orderly exit: `blind` warns */
   int64_t uid;
   int64_t cpu_ns; /* processor time since it started */
   int64_t rss_bytes;
   int64_t memory_limit_bytes;
-  int64_t run_queue;  /* actors */
-  int64_t born_count; /* actors opened since it started; monotonic */
+  int64_t run_queue;        /* actors */
+  int64_t actor_limit;      /* the most actors that it can have */
+  int64_t atoms;            /* Erlang: entries of the atom table, which only grows */
+  int64_t persistent_terms; /* Erlang: entries of that table */
+  int64_t born_count;       /* actors opened since it started; monotonic */
   int64_t died_count;
   int64_t sweep_cpu_ns; /* processor time of impasse spent on this sweep; filled by the collector */
   int64_t interval_ns;  /* present interval between sweeps; filled by the collector */
@@ -129,8 +140,13 @@ struct sweep_wait {
 };
 
 struct sweep_holder {
-  uint64_t target; /* TARGET_KEY; 0 = the sweep's own target */
-  uint64_t actor;  /* key */
+  uint64_t target; /* TARGET_KEY; 0 = the sweep's own target, or peer's */
+  uint64_t actor;  /* key; 0 with a peer: whoever has the registered name `name` there */
+  /* The holder is in whichever target says that it is this peer (sweep_target.peer and .creation);
+   * it is unknown where none does, or several do. Text, 0 = no peer. */
+  uint32_t peer;
+  uint32_t creation;
+  uint32_t name; /* text: registered name, where `actor` is 0; else 0 */
 };
 
 struct sweep_table {

@@ -892,6 +892,7 @@ static int apply_checked(struct tick_memory *memory, struct sweep *sweep, struct
     if (e)
       sweep_free(sweep);
     break;
+  case SWEEP_PART:
   case SWEEP_ROUND:
     e = apply_round(feed, sweep);
     break;

@@ -12,6 +12,7 @@
 #ifndef IMPASSE_PROBE_SOURCE_H
 #define IMPASSE_PROBE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,13 +23,29 @@ struct reach_target; /* probe/reach/reach.h */
 
 enum { SOURCE_REASON_BYTES = 256 };
 
+/* What `probe` answers; -errno where it could not tell. */
+enum source_verdict {
+  SOURCE_NOT_MINE,
+  SOURCE_MINE,
+  /* by all that everybody may see of it it is one (its command line); but reading it is refused: it
+   * gets a row of its own as `unreadable`, with the reason and the remedy */
+  SOURCE_MINE_UNREADABLE,
+};
+
 struct source {
   const char *name;    /* "hook": column targets.runtime */
   enum source_tag tag; /* top byte of its actors' keys */
   const char *help;    /* one sentence for `doctor` and the manual */
 
-  /* Is this process one of mine? 1 yes, 0 no, -errno could not tell (with the reason and the remedy
-   * in words). */
+  /* Processor time that one target may cost, in permille of a core; 0 = the default of cadence.h. */
+  unsigned budget_permille;
+
+  /* Its targets name themselves (an Erlang node), so a wish like `--target rabbit@host` can only be
+   * judged once they are read. */
+  bool names_itself;
+
+  /* Is this process one of mine? enum source_verdict, or -errno (with the reason and the remedy in
+   * words). */
   int (*probe)(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
 
   /* Attach. The target outlives the session. On failure -errno and the reason in words that name
@@ -40,12 +57,22 @@ struct source {
    * process facts (cpu, rss, uid, ...) filled in by process_fill(). */
   int (*sweep)(void *session, struct sweep **ret_sweep);
 
+  /* Between two full sweeps of a target that is too large to be read at each tick: gives a sweep of
+   * kind PART with the hot actors and the facts of the target. NULL: the source has none. */
+  int (*part)(void *session, struct sweep **ret_sweep);
+
   /* Re-reads only what the last sweep or round saw blocked. Gives a sweep of kind ROUND (perhaps
    * with no rows). */
   int (*round)(void *session, struct sweep **ret_sweep);
 
-  /* One question about one actor; on success a malloc'ed text, one item a line. -EOPNOTSUPP where
-   * it cannot know. */
+  /* Attaches (or detaches) probes that count exactly what sweeps can only sample (--exact). They cost
+   * the target something: `reason` says what and how much, or on failure why not. NULL: the source
+   * has no probes. They detach by themselves above their budget; sweeps then tell so in a gap. */
+  int (*exact)(void *session, bool on, char reason[SOURCE_REASON_BYTES]);
+
+  /* One question about one actor (0: about the whole target); on success a malloc'ed text, one item a
+   * line. -EOPNOTSUPP where it cannot know. Other failures may give a malloc'ed text as well, which
+   * says why and what to do. */
   int (*ask)(void *session, uint64_t actor, enum feed_question question, char **ret_text);
 
   void (*close)(void *session);

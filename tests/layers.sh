@@ -11,13 +11,14 @@ model         | model                                          |
 probe/reach   | probe/reach                                    | linux/.*
 probe/process | probe/process probe/reach probe model          |
 probe/hook    | probe/hook probe/reach probe/process probe model | sys/sdt\.h|linux/.*
+probe/beam    | probe/beam probe/reach probe/process probe bpf model | libelf\.h|gelf\.h|linux/.*
 store         | store model                                    | sqlite3\.h|jansson\.h
 tui           | tui model                                      | ncurses\.h|curses\.h|term\.h|jansson\.h
 demo          | demo probe/hook                                |
 collector     | collector demo tui store probe/hook probe/process probe/reach probe model | uv\.h|sqlite3\.h|jansson\.h|linux/.*
 man           | man collector tui store model                    |
 '
-others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|elfutils/.*|bpf/.*|linux/.*'
+others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|bpf/.*|linux/.*'
 
 offend() { printf '%s\n' "$1" >&2; offences=$((offences + 1)); }
 
