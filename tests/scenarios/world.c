@@ -220,7 +220,7 @@ static void read_wait(const struct world *world, const struct world_actor *a,
     if (!lives(world, from->holders[i]))
       continue;
     struct sweep_holder *h = must(sweep_add_holder(sweep));
-    *h = (struct sweep_holder){0, from->holders[i]};
+    *h = (struct sweep_holder){.actor = from->holders[i]};
     w->holder_count++;
   }
 }
