@@ -284,7 +284,9 @@ static bool actor_ok(const struct sweep *sweep, size_t i)
   return a->key >> 56 == sweep->source && (i == 0 || a[-1].key < a->key) &&
          text_ok(sweep, a->name) && text_ok(sweep, a->function) &&
          enum_ok(a->kind, ACTOR_KIND_PROMISE) && enum_ok(a->state, ACTOR_EXITING) &&
-         enum_ok(a->depth_is, DEPTH_AT_LEAST) && enum_ok(a->work_unit, WORK_RUNS);
+         enum_ok(a->depth_is, DEPTH_AT_LEAST) && enum_ok(a->work_unit, WORK_RUNS) &&
+         (!(a->flags & SWEEP_ACTOR_GONE) || sweep->kind == SWEEP_ROUND ||
+          sweep->kind == SWEEP_PART);
 }
 
 static bool wait_ok(const struct sweep *sweep, size_t i)
@@ -322,7 +324,8 @@ int sweep_check(const struct sweep *sweep)
       return -EINVAL;
     while (waiter < sweep->actor_count && sweep->actors[waiter].key < sweep->waits[i].waiter)
       waiter++;
-    if (waiter == sweep->actor_count || sweep->actors[waiter].key != sweep->waits[i].waiter)
+    if (waiter == sweep->actor_count || sweep->actors[waiter].key != sweep->waits[i].waiter ||
+        (sweep->actors[waiter].flags & SWEEP_ACTOR_GONE))
       return -EINVAL;
   }
   for (size_t i = 0; i < sweep->holder_count; i++)

@@ -45,11 +45,13 @@ enum source_tag {
 enum sweep_kind {
   /* everything: what is not in it is gone */
   SWEEP_FULL,
-  /* wait round: only the actors that were known to be blocked; replaces those rows and waits */
+  /* wait round: only the actors that were known to be blocked; replaces those rows and waits, but
+   * for their names */
   SWEEP_ROUND,
   /* between two full sweeps of a large target: the hot actors (deep, growing, blocked, named) and the
    * facts of the target. Replaces those rows, their waits and the facts, and counts for rates as a
-   * full sweep does; whatever is not in it stays as it was. */
+   * full sweep does; an actor or table that is new is taken in, whatever is not in it stays as it
+   * was. */
   SWEEP_PART,
   /* nothing could be read: only `target` counts; the rows of the last sweep are carried forward */
   SWEEP_FAILED
@@ -90,6 +92,9 @@ enum sweep_actor_flags {
   SWEEP_ACTOR_NAMED = 1 << 1,
   /* kind pool: `capacity` is the number of its worker threads */
   SWEEP_ACTOR_POOL_SIZE = 1 << 2,
+  /* in rounds and parts only, which else say nothing of whom they do not list: it is no more. Only
+   * its key counts; it has no waits. */
+  SWEEP_ACTOR_GONE = 1 << 3,
 };
 
 struct sweep_actor {

@@ -790,7 +790,7 @@ static void fill_table(struct fill *f, const struct table_row *from, uint32_t ro
     INTS(f, TABLES, WAIT_PERMILLE)[row] = memory->wait_permille;
   REALS(f, TABLES, CONTENDED_PER_S)[row] = rounded((double)memory->contended_per_s);
   INTS(f, TABLES, MAX_WAIT_US)[row] = divided(table->max_wait_ns, 1000);
-  INTS(f, TABLES, AGE_MS)[row] = age_ms(f, feed->sweep->end_ns);
+  INTS(f, TABLES, AGE_MS)[row] = age_ms(f, memory->rated_ns);
 }
 
 static size_t list_tables(struct fill *f, struct table_row *rows)

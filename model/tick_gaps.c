@@ -87,7 +87,10 @@ static void end_of_source(struct tick_gaps *gaps, uint64_t target, uint8_t sourc
 
 void tick_gaps_of_sweep(struct tick_gaps *gaps, const struct sweep *sweep, int64_t wall_ms)
 {
-  end_of_source(gaps, sweep->target_key, sweep->source, wall_ms);
+  if (sweep->kind == SWEEP_ROUND)
+    return;
+  if (sweep->kind != SWEEP_PART)
+    end_of_source(gaps, sweep->target_key, sweep->source, wall_ms);
   for (size_t i = 0; i < sweep->gap_count; i++) {
     struct tick_gap_entry gap = {.target = sweep->target_key,
                                  .since_ms = wall_ms,

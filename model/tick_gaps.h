@@ -28,8 +28,8 @@ struct tick_gaps {
 
 void tick_gaps_add(struct tick_gaps *gaps, struct tick_gap_entry gap);
 
-/* All gaps of a full or failed sweep; those that its source told before and tells no more have
- * ended. */
+/* All gaps of a sweep. Those that its source told before and tells no more have ended; but a part
+ * only adds to them, as it did not look at everything, and a wait round tells none. */
 void tick_gaps_of_sweep(struct tick_gaps *gaps, const struct sweep *sweep, int64_t wall_ms);
 
 /* The target is not watched any more: what lasted has ended. */

@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tick_part.h"
+#include "model/tick_rates.h"
+
 #define TARGET_KEEP_NS (60ull * 1000000000)
 #define POOL_WAIT_ID 0x706f6f6c77616974ull /* wait_id.hi of waits made here */
-/* Wait rounds add words to a sweep's text only up to here; later ones are unknown. */
-#define TEXT_MAX (64u << 20)
 
 /* --- targets and feeds --- */
 
@@ -23,6 +24,7 @@ static void feed_free(struct tick_feed *feed)
     return;
   sweep_free(feed->sweep);
   sweep_free(feed->failure);
+  sweep_free(feed->part);
   free(feed->actors);
   free(feed->waits);
   free(feed->tables);
@@ -148,7 +150,9 @@ void tick_memory_expire(struct tick_memory *memory, uint64_t now_ns,
 
 const struct sweep *tick_feed_facts(const struct tick_feed *feed)
 {
-  return feed->failure ? feed->failure : feed->sweep;
+  if (feed->failure)
+    return feed->failure;
+  return feed->part ? feed->part : feed->sweep;
 }
 
 size_t tick_feed_find(const struct tick_feed *feed, uint64_t actor, size_t hint)
@@ -424,74 +428,6 @@ static void add_waits_of_pools(struct wait_list *list, const struct pools *pools
     add_queued_wait(list, actor, memory, target);
 }
 
-/* --- rates --- */
-
-static bool both_known(int64_t a, int64_t b)
-{
-  return a != VALUE_UNKNOWN && b != VALUE_UNKNOWN;
-}
-
-/* Per second, of a counter that only grows; NaN when it did not, or is not known. */
-static double counter_rate(int64_t was, int64_t is, double seconds)
-{
-  return both_known(was, is) && is >= was && seconds > 0 ? (double)(is - was) / seconds : NAN;
-}
-
-static uint64_t depth_class(int64_t depth)
-{
-  int bits = depth <= 0 ? 0 : 64 - __builtin_clzll((uint64_t)depth);
-
-  return (uint64_t)(bits < 15 ? bits : 15);
-}
-
-/* A row as first seen: no rates. */
-static struct actor_memory actor_memory_new(const struct sweep_actor *actor,
-                                            const struct sweep *sweep)
-{
-  return (struct actor_memory){
-      .read_begin_ns = sweep->begin_ns,
-      .read_end_ns = sweep->end_ns,
-      .depth_trend = actor->depth == VALUE_UNKNOWN ? 0 : depth_class(actor->depth),
-      .depth = actor->depth,
-      .put_count = actor->put_count,
-      .take_count = actor->take_count,
-      .work_count = actor->work_count,
-      .growth_per_s = NAN,
-      .in_per_s = NAN,
-      .out_per_s = NAN,
-      .work_per_s = NAN,
-  };
-}
-
-static void inherit_actor(const struct actor_memory *old, const struct sweep_actor *actor,
-                          double seconds, struct actor_memory *memory)
-{
-  if (actor->depth != VALUE_UNKNOWN)
-    memory->depth_trend |= old->depth_trend << 4;
-  if (both_known(old->depth, actor->depth) && seconds > 0)
-    memory->growth_per_s = (float)((double)(actor->depth - old->depth) / seconds);
-  memory->in_per_s = (float)counter_rate(old->put_count, actor->put_count, seconds);
-  memory->out_per_s = (float)counter_rate(old->take_count, actor->take_count, seconds);
-  memory->work_per_s = (float)counter_rate(old->work_count, actor->work_count, seconds);
-}
-
-/* Waits in receive with messages it does not take: since when. One read only begins the time. */
-static uint64_t unmatched_since(const struct sweep_actor *was, const struct actor_memory *old,
-                                const struct sweep_actor *is, uint64_t end_ns)
-{
-  bool same_head, same_takes;
-
-  if (is->state != ACTOR_RECEIVE || is->depth == VALUE_UNKNOWN || is->depth <= 0)
-    return 0;
-  if (!was || old->unmatched_since_ns == 0)
-    return end_ns;
-  same_head = was->head == is->head;
-  same_takes = !both_known(old->take_count, is->take_count) || old->take_count == is->take_count;
-  if (!both_known(old->take_count, is->take_count) && (was->head == 0 || is->head == 0))
-    return end_ns; /* nothing tells that nothing was taken */
-  return same_head && same_takes ? old->unmatched_since_ns : end_ns;
-}
-
 /* --- a full sweep --- */
 
 static bool is_registered(const struct sweep *sweep, const struct sweep_actor *actor)
@@ -532,53 +468,36 @@ static struct actor_memory *remember_actors(const struct tick_feed *feed, const 
 {
   const struct sweep *was = feed->sweep;
   size_t j = 0, old_count = was ? was->actor_count : 0;
-  double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0;
   struct actor_memory *memory = malloc((sweep->actor_count + 1) * sizeof(*memory));
 
   for (size_t i = 0; memory && i < sweep->actor_count; i++) {
-    const struct sweep_actor *actor = &sweep->actors[i], *before = NULL;
+    const struct sweep_actor *actor = &sweep->actors[i];
+    bool known;
 
-    memory[i] = actor_memory_new(actor, sweep);
     while (j < old_count && was->actors[j].key < actor->key)
       j++;
-    if (j < old_count && was->actors[j].key == actor->key) {
-      before = &was->actors[j];
-      inherit_actor(&feed->actors[j], actor, seconds, &memory[i]);
-    }
-    memory[i].unmatched_since_ns =
-        unmatched_since(before, before ? &feed->actors[j] : NULL, actor, sweep->end_ns);
+    known = j < old_count && was->actors[j].key == actor->key;
+    memory[i] = tick_rate_actor(known ? &was->actors[j] : NULL, known ? &feed->actors[j] : NULL,
+                                actor, sweep);
   }
   return memory;
-}
-
-/* Share of an interval, from a time that only grows. */
-static int32_t share_permille(int64_t was, int64_t is, double seconds)
-{
-  double rate = counter_rate(was, is, seconds) / 1e6; /* ns per s -> permille */
-
-  return isnan(rate) ? -1 : (int32_t)fmin(round(rate), 1000);
 }
 
 static struct table_memory *remember_tables(const struct tick_feed *feed, const struct sweep *sweep)
 {
   const struct sweep *was = feed->sweep;
   size_t j = 0, old_count = was ? was->table_count : 0;
-  double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0;
   struct table_memory *memory = malloc((sweep->table_count + 1) * sizeof(*memory));
 
   for (size_t i = 0; memory && i < sweep->table_count; i++) {
-    const struct sweep_table *table = &sweep->tables[i], *old;
+    const struct sweep_table *table = &sweep->tables[i];
+    bool known;
 
-    memory[i] = (struct table_memory){-1, -1, NAN};
     while (j < old_count && was->tables[j].key < table->key)
       j++;
-    if (j == old_count || was->tables[j].key != table->key)
-      continue;
-    old = &was->tables[j];
-    memory[i].held_permille = share_permille(old->held_ns, table->held_ns, seconds);
-    memory[i].wait_permille = share_permille(old->wait_ns, table->wait_ns, seconds);
-    memory[i].contended_per_s =
-        (float)counter_rate(old->contended_count, table->contended_count, seconds);
+    known = j < old_count && was->tables[j].key == table->key;
+    memory[i] = tick_rate_table(known ? &was->tables[j] : NULL, known ? &feed->tables[j] : NULL,
+                                table, sweep);
   }
   return memory;
 }
@@ -635,18 +554,28 @@ static void take_waits(struct tick_feed *feed, struct sweep *sweep, struct wait_
   feed->waits = list->memory;
 }
 
+/* From the facts read before, by a full sweep or a part. */
 static void rate_target(struct tick_feed *feed, const struct sweep *sweep)
 {
-  const struct sweep *was = feed->sweep;
+  const struct sweep *was = feed->part ? feed->part : feed->sweep;
   double seconds = was ? (double)(sweep->end_ns - was->end_ns) / 1e9 : 0, cpu = NAN;
 
   feed->born_per_s = feed->died_per_s = NAN;
   if (was) {
-    feed->born_per_s = counter_rate(was->target.born_count, sweep->target.born_count, seconds);
-    feed->died_per_s = counter_rate(was->target.died_count, sweep->target.died_count, seconds);
-    cpu = counter_rate(was->target.cpu_ns, sweep->target.cpu_ns, seconds) / 1e6;
+    feed->born_per_s = tick_rate(was->target.born_count, sweep->target.born_count, seconds);
+    feed->died_per_s = tick_rate(was->target.died_count, sweep->target.died_count, seconds);
+    cpu = tick_rate(was->target.cpu_ns, sweep->target.cpu_ns, seconds) / 1e6;
   }
   feed->cpu_permille = isnan(cpu) ? VALUE_UNKNOWN : (int64_t)round(cpu);
+}
+
+/* What was read says more than what failed before; `part` is NULL after a full sweep. */
+static void take_facts(struct tick_feed *feed, struct sweep *part)
+{
+  sweep_free(feed->failure);
+  sweep_free(feed->part);
+  feed->failure = NULL;
+  feed->part = part;
 }
 
 static int apply_full(struct tick_feed *feed, struct sweep *sweep, struct names *names)
@@ -671,9 +600,8 @@ static int apply_full(struct tick_feed *feed, struct sweep *sweep, struct names 
   free(feed->actors);
   free(feed->tables);
   sweep_free(feed->sweep);
-  sweep_free(feed->failure);
+  take_facts(feed, NULL);
   feed->sweep = sweep;
-  feed->failure = NULL;
   feed->actors = actors;
   feed->tables = tables;
   feed->has_pools = any_pool(sweep);
@@ -685,24 +613,11 @@ out:
   return e;
 }
 
-/* --- a wait round: it replaces rows of the newest full sweep --- */
-
-/* A word of the round in the text of the sweep; the word that stood there before is used again
- * where it is the same. */
-static uint32_t keep_word(struct sweep *sweep, uint32_t before, const struct sweep *round,
-                          uint32_t word)
-{
-  const char *new_word = sweep_text(round, word), *old_word = sweep_text(sweep, before);
-
-  if (!new_word)
-    return 0;
-  if (old_word && strcmp(old_word, new_word) == 0)
-    return before;
-  return sweep->text_bytes < TEXT_MAX ? sweep_add_text(sweep, new_word, strlen(new_word)) : 0;
-}
+/* --- a wait round or a part: they replace rows of the newest full sweep --- */
 
 static void overlay_actors(struct tick_feed *feed, const struct sweep *round)
 {
+  const unsigned naming = SWEEP_ACTOR_REGISTERED | SWEEP_ACTOR_NAMED;
   struct sweep *sweep = feed->sweep;
   size_t at = 0;
 
@@ -713,9 +628,14 @@ static void overlay_actors(struct tick_feed *feed, const struct sweep *round)
     if (at == SIZE_MAX)
       continue; /* younger than the last full sweep: the next one brings it */
     row = &sweep->actors[at];
-    new_row.name = row->name; /* rounds may leave names out */
-    new_row.function = keep_word(sweep, row->function, round, new_row.function);
-    *row = new_row;
+    if (new_row.flags & SWEEP_ACTOR_GONE) {
+      row->state = ACTOR_EXITING; /* the next full sweep or part takes it away */
+    } else {
+      new_row.name = row->name; /* rounds may leave names out */
+      new_row.flags = (uint8_t)((new_row.flags & ~naming) | (row->flags & naming));
+      new_row.function = tick_part_word(sweep, row->function, round, new_row.function);
+      *row = new_row;
+    }
     feed->actors[at].read_begin_ns = round->begin_ns;
     feed->actors[at].read_end_ns = round->end_ns;
   }
@@ -758,11 +678,22 @@ static void merge_waits_of(struct merge *m, size_t at)
                                            sweep->target_key);
     added = wait_list_add(m->list, wait, round->holders + wait->holder_first, round->begin_ns,
                           round->end_ns);
-    added->object = keep_word(sweep, object, round, wait->object);
+    added->object = tick_part_word(sweep, object, round, wait->object);
   }
   if (m->pools->any)
     add_waits_of_pools(m->list, m->pools, &sweep->actors[at], &m->feed->actors[at],
                        sweep->target_key);
+}
+
+/* Of actors that have no row: younger than the last full sweep, or gone. */
+static void skip_waits(struct merge *m, uint64_t below)
+{
+  const struct sweep *sweep = m->feed->sweep, *round = m->round;
+
+  while (m->old < sweep->wait_count && sweep->waits[m->old].waiter < below)
+    m->old++;
+  while (m->next < round->wait_count && round->waits[m->next].waiter < below)
+    m->next++;
 }
 
 /* Without pools only those who waited or wait are visited: a round costs what is blocked, not what
@@ -773,8 +704,7 @@ static void merge_waits(struct merge *m)
   size_t at = 0;
 
   for (size_t i = 0; m->pools->any && i < sweep->actor_count; i++) {
-    while (m->next < round->wait_count && round->waits[m->next].waiter < sweep->actors[i].key)
-      m->next++; /* of an actor younger than the last full sweep */
+    skip_waits(m, sweep->actors[i].key);
     merge_waits_of(m, i);
   }
   while (!m->pools->any && (m->old < sweep->wait_count || m->next < round->wait_count)) {
@@ -784,41 +714,61 @@ static void merge_waits(struct merge *m)
       key = round->waits[m->next].waiter;
     at = tick_feed_find(m->feed, key, at == SIZE_MAX ? 0 : at);
     if (at == SIZE_MAX)
-      m->next++;
+      skip_waits(m, key + 1);
     else
       merge_waits_of(m, at);
   }
 }
 
-static int apply_round(struct tick_feed *feed, struct sweep *round)
+/* Room first, for the most that can be: after that nothing fails and the rows may change. */
+static int reserve_overlay(struct tick_feed *feed, const struct sweep *round,
+                           struct wait_list *list, struct pools *pools)
+{
+  const struct sweep *sweep = feed->sweep;
+  bool has_pools = feed->has_pools || any_pool(round);
+  size_t extra = has_pools ? sweep->actor_count + round->actor_count : 0;
+  int e = wait_list_init(list, sweep->wait_count + round->wait_count + extra,
+                         sweep->holder_count + round->holder_count + 2 * extra);
+
+  if (!e && extra)
+    e = reserve_occupants(pools, extra);
+  if (!e && round->kind == SWEEP_PART)
+    e = tick_part_reserve(feed, round);
+  if (e)
+    wait_list_done(list);
+  return e;
+}
+
+/* Takes the round or part over in any case. */
+static int apply_overlay(struct tick_feed *feed, struct sweep *round, struct names *names)
 {
   struct sweep *sweep = feed->sweep;
   struct wait_list list = {0};
   struct pools pools = {0};
-  size_t extra;
-  int e = 0;
+  int e = -EINVAL;
 
-  if (!sweep || round->end_ns < feed->read_ns) {
-    e = -EINVAL;
+  if (!sweep || round->end_ns < feed->read_ns)
     goto out;
-  }
-  /* Room first, for the most that can be: after that nothing fails and the rows may change. */
-  extra = feed->has_pools ? sweep->actor_count : 0;
-  e = wait_list_init(&list, sweep->wait_count + round->wait_count + extra,
-                     sweep->holder_count + round->holder_count + 2 * extra);
-  if (!e && extra)
-    e = reserve_occupants(&pools, extra);
-  if (e) {
-    wait_list_done(&list);
+  e = reserve_overlay(feed, round, &list, &pools);
+  if (e)
     goto out;
+  if (round->kind == SWEEP_PART) {
+    rate_target(feed, round);
+    tick_part_overlay(feed, round, names);
+    feed->has_pools |= any_pool(round);
+  } else {
+    overlay_actors(feed, round);
   }
-  overlay_actors(feed, round);
-  if (feed->has_pools)
+  if (pools.occupants)
     find_occupants(sweep->actors, feed->actors, sweep->actor_count, &pools);
   merge_waits(&(struct merge){.feed = feed, .round = round, .pools = &pools, .list = &list});
   inherit_waits(feed, &list);
   take_waits(feed, sweep, &list);
   feed->read_ns = round->end_ns;
+  if (round->kind == SWEEP_PART) {
+    take_facts(feed, round);
+    round = NULL;
+  }
 out:
   free(pools.occupants);
   sweep_free(round);
@@ -870,9 +820,10 @@ static int apply_checked(struct tick_memory *memory, struct sweep *sweep, struct
 {
   struct tick_target *target = tick_memory_target(memory, sweep->target_key);
   struct tick_feed *feed;
+  bool overlay = sweep->kind == SWEEP_ROUND || sweep->kind == SWEEP_PART;
   int e = 0;
 
-  if (!target && sweep->kind == SWEEP_ROUND) { /* it was forgotten while the round was made */
+  if (!target && overlay) { /* it was forgotten while the round was made */
     sweep_free(sweep);
     return -EINVAL;
   }
@@ -894,7 +845,7 @@ static int apply_checked(struct tick_memory *memory, struct sweep *sweep, struct
     break;
   case SWEEP_PART:
   case SWEEP_ROUND:
-    e = apply_round(feed, sweep);
+    e = apply_overlay(feed, sweep, names);
     break;
   case SWEEP_FAILED:
     sweep_free(feed->failure);
@@ -917,7 +868,6 @@ int tick_memory_apply(struct tick_memory *memory, struct sweep *sweep, struct na
     sweep_free(sweep);
     return e;
   }
-  if (sweep->kind != SWEEP_ROUND)
-    tick_gaps_of_sweep(gaps, sweep, now.wall_ms);
+  tick_gaps_of_sweep(gaps, sweep, now.wall_ms);
   return apply_checked(memory, sweep, names, now.mono_ns);
 }

@@ -31,9 +31,10 @@
 /* Beside a row of actors. */
 struct actor_memory {
   uint64_t read_begin_ns, read_end_ns; /* of the read that gave the row */
+  uint64_t rated_ns;                   /* end of the full sweep or part that rates start from ... */
   uint64_t unmatched_since_ns; /* end of the read since which nothing was taken; 0 = not so */
   uint64_t depth_trend;
-  /* at the last full sweep: rates start from there */
+  /* ... and what it read */
   int64_t depth, put_count, take_count, work_count;
   float growth_per_s, in_per_s, out_per_s, work_per_s; /* NaN = unknown */
 };
@@ -48,16 +49,19 @@ struct wait_memory {
   bool counted;  /* its episode is in the call graph */
 };
 
-/* Beside a table: at the last full sweep, and what came of it. */
+/* Beside a table: what came of the last full sweep or part that had it. */
 struct table_memory {
+  uint64_t rated_ns;                    /* its end */
   int32_t held_permille, wait_permille; /* negative = unknown */
   float contended_per_s;                /* NaN = unknown */
 };
 
 struct tick_feed {
   uint8_t source;
-  struct sweep *sweep;   /* rows as known now; NULL before the first full sweep */
-  struct sweep *failure; /* the newest sweep when it failed: its target facts count; else NULL */
+  struct sweep *sweep; /* rows as known now; NULL before the first full sweep */
+  /* the newest sweep when it failed, the newest part when no full sweep came after it: their target
+   * facts count, in this order; else NULL */
+  struct sweep *failure, *part;
   struct actor_memory *actors;
   struct wait_memory *waits;
   struct table_memory *tables;
@@ -96,7 +100,7 @@ void tick_memory_expire(struct tick_memory *memory, uint64_t now_ns,
                         void (*forgotten)(void *context, uint64_t key), void *context);
 void tick_memory_forget(struct tick_memory *memory, uint64_t key);
 
-/* Target facts of a feed: of its failure where there is one. The sweep's text is where their words
+/* Target facts of a feed: of its failure where there is one, else of its part. The sweep's text is where their words
  * are. */
 const struct sweep *tick_feed_facts(const struct tick_feed *feed);
 

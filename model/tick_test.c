@@ -888,6 +888,250 @@ static void the_call_graph_counts_waits_not_sights(void **context)
                    5);
 }
 
+/* --- parts --- */
+
+static struct sweep *read_part(const struct world *w)
+{
+  return read_source(w, TARGET, SOURCE_TAG_HOOK, SWEEP_PART);
+}
+
+static struct sweep_actor *has_depth(struct sweep *sweep, uint64_t key, int64_t depth, int64_t work)
+{
+  struct sweep_actor *actor = has_actor(sweep, key, ACTOR_RUNNING);
+
+  actor->depth = depth;
+  actor->work_count = work;
+  return actor;
+}
+
+static bool has_row(const struct world *w, uint64_t actor)
+{
+  uint32_t row;
+
+  return snapshot_find_actor(w->snapshot, (int64_t)TARGET, (int64_t)actor, &row) == 0;
+}
+
+static void a_part_counts_for_rates_and_leaves_the_rest_as_it_was(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  has_depth(sweep, KEY(1), 10, 0);
+  has_depth(sweep, KEY(2), 20, 100);
+  step(w, sweep);
+  for (int i = 1; i <= 3; i++) {
+    pass(w, 1);
+    sweep = read_part(w);
+    has_depth(sweep, KEY(2), 20 + 5 * i, 100 + 1000 * i);
+    step(w, sweep);
+  }
+  assert_int_equal(actor_int(w, KEY(1), ACTORS_DEPTH), 10);
+  assert_int_equal(actor_int(w, KEY(1), ACTORS_AGE_MS), 3000);
+  assert_int_equal(actor_int(w, KEY(2), ACTORS_DEPTH), 35);
+  assert_int_equal(actor_int(w, KEY(2), ACTORS_AGE_MS), 0);
+  assert_true(actor_real(w, KEY(2), ACTORS_GROWTH_PER_S) == 5);
+  assert_true(actor_real(w, KEY(2), ACTORS_WORK_PER_S) == 1000);
+  assert_int_equal(actor_int(w, KEY(2), ACTORS_DEPTH_TREND), 0x5556);
+  pass(w, 1); /* the rates of the full sweep start where each row was read last */
+  sweep = read_full(w);
+  has_depth(sweep, KEY(1), 18, 0);
+  has_depth(sweep, KEY(2), 38, 4100);
+  step(w, sweep);
+  assert_true(actor_real(w, KEY(1), ACTORS_GROWTH_PER_S) == 2);
+  assert_true(actor_real(w, KEY(2), ACTORS_GROWTH_PER_S) == 3);
+}
+
+static void a_part_brings_the_young_and_takes_the_gone(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  for (uint64_t i = 2; i <= 8; i += 2)
+    has_depth(sweep, KEY(i), (int64_t)i, 0);
+  step(w, sweep);
+  pass(w, 1);
+  sweep = read_part(w);
+  has_depth(sweep, KEY(1), 1, 0);
+  has_depth(sweep, KEY(2), 3, 0);
+  has_depth(sweep, KEY(3), 3, 0);
+  has_actor(sweep, KEY(4), ENUM_UNKNOWN)->flags = SWEEP_ACTOR_GONE;
+  has_actor(sweep, KEY(5), ENUM_UNKNOWN)->flags = SWEEP_ACTOR_GONE; /* nobody knew it */
+  has_depth(sweep, KEY(9), 9, 0);
+  step(w, sweep);
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_ACTORS), 6);
+  assert_false(has_row(w, KEY(4)));
+  assert_int_equal(actor_int(w, KEY(1), ACTORS_DEPTH), 1);
+  assert_int_equal(actor_int(w, KEY(3), ACTORS_DEPTH), 3);
+  assert_int_equal(actor_int(w, KEY(6), ACTORS_DEPTH), 6);
+  assert_int_equal(actor_int(w, KEY(9), ACTORS_DEPTH), 9);
+  assert_string_equal(actor_text(w, KEY(6), ACTORS_NAME), "a6");
+  assert_string_equal(actor_text(w, KEY(9), ACTORS_NAME), "a9");
+  assert_true(actor_real(w, KEY(2), ACTORS_GROWTH_PER_S) == 1);
+  assert_true(isnan(actor_real(w, KEY(9), ACTORS_GROWTH_PER_S)));
+}
+
+/* The circle closes between two full sweeps, of actors that are younger than the last. */
+static void a_circle_of_the_young_is_found_and_confirmed_by_parts(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  has_actor(sweep, KEY(1), ACTOR_RUNNING);
+  calls(sweep, KEY(5), KEY(1), 77);
+  step(w, sweep);
+  for (int i = 0; i < 2; i++) {
+    pass(w, 1);
+    sweep = read_part(w);
+    calls(sweep, KEY(7), KEY(8), 1);
+    calls(sweep, KEY(8), KEY(7), 2);
+    step(w, sweep);
+    expect_verdict(w, KEY(7), "deadlock", i == 0 ? "suspected" : "confirmed");
+    expect_verdict(w, KEY(5), "free", "unknown"); /* it is not in the part: it waits on */
+  }
+  sweep = read_part(w);
+  has_actor(sweep, KEY(7), ENUM_UNKNOWN)->flags = SWEEP_ACTOR_GONE;
+  pass(w, 1);
+  step(w, sweep);
+  expect_verdict(w, KEY(8), "free", "unknown");
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 2);
+}
+
+static void who_is_gone_in_a_round_waits_no_more(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  calls(sweep, KEY(1), KEY(2), 1);
+  calls(sweep, KEY(2), KEY(1), 2);
+  step(w, sweep);
+  pass(w, 0.1);
+  sweep = read_round(w);
+  has_actor(sweep, KEY(1), ENUM_UNKNOWN)->flags = SWEEP_ACTOR_GONE;
+  calls(sweep, KEY(2), KEY(1), 2);
+  assert_true(round_changes(w, sweep));
+  step(w, NULL);
+  assert_string_equal(
+      snapshot_value(w->snapshot, RELATION_ACTORS, ACTORS_STATE, row_of(w, KEY(1))).text,
+      "exiting");
+  expect_verdict(w, KEY(2), "free", "unknown");
+}
+
+static void facts_of_the_target_are_those_of_the_newest_part(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = mailbox(w, 1, 0, 0);
+
+  sweep->target.born_count = 1000;
+  sweep->target.run_queue = 3;
+  sweep->target.version = sweep_add_text(sweep, "27", 2);
+  step(w, sweep);
+  for (int i = 1; i <= 2; i++) {
+    pass(w, 1);
+    sweep = read_part(w);
+    sweep->target.born_count = 1000 + 50 * i;
+    sweep->target.run_queue = 3 + i;
+    step(w, sweep);
+  }
+  assert_true(snapshot_real(w->snapshot, RELATION_TARGETS, TARGETS_BORN_PER_S, 0) == 50);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TARGETS, TARGETS_RUN_QUEUE, 0), 5);
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_TARGETS, TARGETS_VERSION, 0), "27");
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TARGETS, TARGETS_AGE_MS, 0), 0);
+}
+
+static void a_part_before_any_full_sweep_or_too_late_is_a_gap(void **context)
+{
+  struct world *w = *context;
+  struct sweep *late = read_part(w);
+
+  pass(w, 1);
+  step(w, read_part(w));
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_GAPS), 1);
+  step(w, mailbox(w, 7, 0, 0));
+  has_depth(late, KEY(1), 1, 0);
+  step(w, late);
+  assert_int_equal(actor_int(w, KEY(1), ACTORS_DEPTH), 7);
+}
+
+static void a_part_ends_no_gap_that_the_full_sweep_told(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = mailbox(w, 0, 0, 0);
+
+  sweep_add_gap(sweep)->reason = sweep_add_text(sweep, "torn", 4);
+  step(w, sweep);
+  pass(w, 1);
+  step(w, read_part(w));
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_UNTIL, 0), VALUE_UNKNOWN);
+  pass(w, 1);
+  step(w, mailbox(w, 0, 0, 0));
+  assert_true(snapshot_int(w->snapshot, RELATION_GAPS, GAPS_UNTIL, 0) > 0);
+}
+
+static struct sweep *with_name(struct sweep *sweep, uint64_t key, const char *name)
+{
+  struct sweep_actor *actor = has_actor(sweep, key, ACTOR_RUNNING);
+
+  actor->flags |= SWEEP_ACTOR_REGISTERED;
+  actor->name = sweep_add_text(sweep, name, strlen(name));
+  return sweep;
+}
+
+/* Whether the part tells that the old bearer is gone or does not list it. */
+static void a_name_that_changes_hands_between_full_sweeps_is_told_once(void **context)
+{
+  struct world *w = *context;
+
+  for (int listed = 0; listed < 2; listed++) {
+    struct sweep *sweep = with_name(read_full(w), KEY(10), "server");
+
+    step(w, sweep);
+    pass(w, 1);
+    sweep = read_part(w);
+    if (listed)
+      has_actor(sweep, KEY(10), ENUM_UNKNOWN)->flags = SWEEP_ACTOR_GONE;
+    step(w, with_name(sweep, KEY(11), "server"));
+    assert_int_equal(snapshot_rows(w->snapshot, RELATION_NAMES), 1);
+    assert_int_equal(snapshot_int(w->snapshot, RELATION_NAMES, NAMES_CHANGES, 0), 1);
+    assert_int_equal(snapshot_int(w->snapshot, RELATION_NAMES, NAMES_FROM_ACTOR, 0), KEY(10));
+    assert_int_equal(snapshot_int(w->snapshot, RELATION_NAMES, NAMES_TO_ACTOR, 0), KEY(11));
+    pass(w, 1);
+    step(w, with_name(read_full(w), KEY(11), "server"));
+    assert_int_equal(snapshot_int(w->snapshot, RELATION_NAMES, NAMES_CHANGES, 0), 1);
+    tick_forget(w->state, TARGET);
+    pass(w, 1);
+  }
+}
+
+static void has_table(struct sweep *sweep, uint64_t key, int64_t wait_ns)
+{
+  struct sweep_table *table = sweep_add_table(sweep);
+
+  table->key = key;
+  table->wait_ns = wait_ns;
+  table->name = sweep_add_format(sweep, "t%llu", (unsigned long long)key);
+}
+
+static void tables_of_a_part_replace_theirs(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  has_table(sweep, 1, 0);
+  has_table(sweep, 3, 0);
+  step(w, sweep);
+  pass(w, 1);
+  sweep = read_part(w);
+  has_table(sweep, 2, 0);
+  has_table(sweep, 3, (int64_t)SECOND / 4);
+  step(w, sweep);
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_TABLES), 3);
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_TABLES, TABLES_NAME, 1), "t2");
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TABLES, TABLES_WAIT_PERMILLE, 1),
+                   VALUE_UNKNOWN);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TABLES, TABLES_WAIT_PERMILLE, 2), 250);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TABLES, TABLES_AGE_MS, 0), 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -927,6 +1171,15 @@ int main(void)
       TEST(an_open_call_of_the_actor_overrides_its_threads_wait),
       TEST(a_name_that_changes_hands_is_told),
       TEST(tables_tell_the_share_of_time),
+      TEST(a_part_counts_for_rates_and_leaves_the_rest_as_it_was),
+      TEST(a_part_brings_the_young_and_takes_the_gone),
+      TEST(a_circle_of_the_young_is_found_and_confirmed_by_parts),
+      TEST(who_is_gone_in_a_round_waits_no_more),
+      TEST(facts_of_the_target_are_those_of_the_newest_part),
+      TEST(a_part_before_any_full_sweep_or_too_late_is_a_gap),
+      TEST(a_part_ends_no_gap_that_the_full_sweep_told),
+      TEST(a_name_that_changes_hands_between_full_sweeps_is_told_once),
+      TEST(tables_of_a_part_replace_theirs),
       TEST(the_call_graph_counts_waits_not_sights),
   };
 

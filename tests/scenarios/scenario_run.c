@@ -56,7 +56,7 @@ struct scenario {
   size_t expect_count;
   struct line *lines;
   size_t line_count;
-  int64_t every_ms, rounds_ms, read_ms, until_ms;
+  int64_t every_ms, parts_ms, rounds_ms, read_ms, until_ms;
   bool verbose, failed;
 };
 
@@ -185,6 +185,16 @@ static struct world_actor *actor_of(struct scenario *sc, const struct line *line
 static void do_every(struct scenario *sc, const struct line *line)
 {
   sc->every_ms = number(sc, line, word(sc, line, 1));
+}
+
+static void do_parts(struct scenario *sc, const struct line *line)
+{
+  sc->parts_ms = number(sc, line, word(sc, line, 1));
+}
+
+static void do_hot(struct scenario *sc, const struct line *line)
+{
+  actor_of(sc, line)->hot = true;
 }
 
 static void do_rounds(struct scenario *sc, const struct line *line)
@@ -554,7 +564,7 @@ static const struct statement {
     {"forward", do_forward}, {"state", do_state},   {"die", do_die},         {"reborn", do_reborn},
     {"flow", do_flow},       {"put", do_put},       {"drain", do_drain},     {"rename", do_rename},
     {"table", do_table},     {"target", do_target}, {"expect", do_expect},   {"at", do_at},
-    {"from", do_from},
+    {"from", do_from},       {"parts", do_parts},   {"hot", do_hot},
 };
 
 static void run_statement(struct scenario *sc, const struct line *line)
@@ -808,10 +818,10 @@ static size_t read_all(struct scenario *sc, enum sweep_kind kind, struct sweep *
   return count;
 }
 
-static void full(struct scenario *sc)
+static void sweep(struct scenario *sc, enum sweep_kind kind)
 {
   struct sweep *sweeps[2];
-  size_t count = read_all(sc, SWEEP_FULL, sweeps);
+  size_t count = read_all(sc, kind, sweeps);
 
   tick(sc, sweeps, count);
 }
@@ -829,25 +839,40 @@ static void wait_round(struct scenario *sc)
     tick(sc, NULL, 0);
 }
 
+/* Which kind of read is next; a full sweep stands for whatever else is due at the same time. */
+static enum sweep_kind next_read(const int64_t next_ms[], int64_t *ret_at_ms)
+{
+  static const enum sweep_kind order[] = {SWEEP_FULL, SWEEP_PART, SWEEP_ROUND};
+  enum sweep_kind first = SWEEP_FULL;
+
+  for (size_t i = 1; i < sizeof(order) / sizeof(order[0]); i++)
+    if (next_ms[order[i]] < next_ms[first])
+      first = order[i];
+  *ret_at_ms = next_ms[first];
+  return first;
+}
+
 static void play(struct scenario *sc)
 {
-  int64_t next_full = 0, next_round = sc->rounds_ms;
+  int64_t next_ms[] = {[SWEEP_FULL] = 0,
+                       [SWEEP_PART] = sc->parts_ms ? sc->parts_ms : INT64_MAX,
+                       [SWEEP_ROUND] = sc->rounds_ms ? sc->rounds_ms : INT64_MAX};
 
-  while (next_full <= sc->until_ms) {
-    bool is_round = sc->rounds_ms > 0 && next_round < next_full;
-    int64_t at = is_round ? next_round : next_full;
+  while (next_ms[SWEEP_FULL] <= sc->until_ms) {
+    const int64_t every_ms[] = {
+        [SWEEP_FULL] = sc->every_ms, [SWEEP_PART] = sc->parts_ms, [SWEEP_ROUND] = sc->rounds_ms};
+    int64_t at, now;
+    enum sweep_kind kind = next_read(next_ms, &at);
 
     advance(sc, START_NS + (uint64_t)at * WORLD_MS);
-    if (is_round)
+    if (kind == SWEEP_ROUND)
       wait_round(sc);
     else
-      full(sc);
-    int64_t now = (int64_t)((sc->world->now_ns - START_NS) / WORLD_MS);
-    while (next_full <= at || next_full < now)
-      next_full += sc->every_ms;
-    while (sc->rounds_ms > 0 &&
-           (next_round <= at || next_round < now || next_round % sc->every_ms == 0))
-      next_round += sc->rounds_ms;
+      sweep(sc, kind);
+    now = (int64_t)((sc->world->now_ns - START_NS) / WORLD_MS);
+    for (size_t i = 0; i < 3; i++)
+      while (every_ms[i] > 0 && (next_ms[i] <= at || next_ms[i] < now))
+        next_ms[i] += every_ms[i];
   }
 }
 

@@ -284,6 +284,12 @@ static void read_target(const struct world *world, const char *runtime, struct s
   t->memory_limit_bytes = world->limit_bytes;
 }
 
+static bool is_read(const struct world_actor *actor, uint8_t tag, enum sweep_kind kind)
+{
+  return actor->tag == tag &&
+         (kind == SWEEP_FULL || actor->seen_blocked || (kind == SWEEP_PART && actor->hot));
+}
+
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,
                           const struct world_reader *reader)
 {
@@ -295,7 +301,7 @@ struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind
   sweep->begin_ns = world->now_ns;
   read_target(world, tag == SOURCE_TAG_THREAD ? "thread" : "hook", sweep);
   for (size_t i = 0; alive && i < world->actor_count; i++) {
-    if (world->actors[i].tag != tag || (kind == SWEEP_ROUND && !world->actors[i].seen_blocked))
+    if (!is_read(&world->actors[i], tag, kind))
       continue;
     at_ns += reader->per_actor_ns;
     reader->advance(reader->context, at_ns);

@@ -38,6 +38,7 @@ struct world_actor {
   uint8_t state;     /* of an actor without waits */
   uint8_t flags;     /* enum sweep_actor_flags */
   bool seen_blocked; /* by the last read of it: wait rounds read it again */
+  bool hot;          /* parts read it, too */
   int64_t capacity, memory_bytes, memory_per_s;
   int64_t put_base, take_base, work_base;    /* counters at flow_since_ns ... */
   int64_t put_per_s, take_per_s, work_per_s; /* ... and what they gain from then on */
@@ -106,8 +107,8 @@ struct world_reader {
   uint64_t per_actor_ns;
 };
 
-/* One sweep or wait round of the actors of one source, beginning now. A round reads what the last
- * read of each actor saw blocked. */
+/* One sweep, part or wait round of the actors of one source, beginning now. A round reads what the
+ * last read of each actor saw blocked, a part that and what is hot. */
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,
                           const struct world_reader *reader);
 
