@@ -40,6 +40,11 @@ int reach_file(const struct reach_target *target, const char *name, size_t most,
 /* Reads a link of /proc/PID ("exe", "ns/pid", "fd/3"). */
 int reach_link(const struct reach_target *target, const char *name, char *ret_text, size_t room);
 
+/* Opens the file that the target executes, read-only, also when it was deleted or lies in another mount
+ * namespace; to be closed. -ENOENT it has none (a kernel thread), -EACCES refused, -EINVAL not a
+ * regular file. */
+int reach_exe_open(const struct reach_target *target, int *ret_fd);
+
 /* Copies memory of the target (process_vm_readv). Returns the bytes read, which may be fewer at the
  * end of a mapping, or -errno: -EFAULT nothing there, -EPERM refused (Yama, another user, not
  * dumpable), -ESRCH gone. */

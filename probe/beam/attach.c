@@ -1,0 +1,228 @@
+/* attach.c - see attach.h. */
+#include "probe/beam/attach.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe/beam/elf_file.h"
+#include "probe/beam/release.h"
+#include "probe/beam/scan.h"
+#include "probe/reach/reach.h"
+
+enum {
+  AUXV_BYTES = 4096,
+  PAGE = 4096,
+  DATA_MOST = 64 << 20, /* writable data of the executable */
+  CACHE_LINE = 64,
+};
+
+/* What is at hand while a node is attached. */
+struct attach {
+  struct reach_target *target;
+  struct beam_node *node;
+  char *reason;
+  int exe; /* descriptor of the executable, -1 */
+  struct elf_file file;
+  struct scan_area area;
+  unsigned char *bytes; /* of the area */
+};
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct attach *attach, int error,
+                                                        const char *words, ...)
+{
+  va_list args;
+  va_start(args, words);
+  (void)vsnprintf(attach->reason, SOURCE_REASON_BYTES, words, args); /* cut where it is too long */
+  va_end(args);
+  return error;
+}
+
+/* What kept us from reading, in words. */
+static int refuse_read(struct attach *attach, int error)
+{
+  reach_explain(reach_pid(attach->target), error, attach->reason, SOURCE_REASON_BYTES);
+  return error;
+}
+
+/* The address at which the kernel put the executable: where it was entered, less where the file says. */
+static int find_base(struct attach *attach)
+{
+  char *bytes = NULL;
+  size_t length = 0;
+  uint64_t entry = 0;
+  int error = reach_file(attach->target, "auxv", AUXV_BYTES, &bytes, &length);
+  if (error)
+    return refuse_read(attach, error);
+  for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= length; at += sizeof(Elf64_auxv_t)) {
+    Elf64_auxv_t value;
+    memcpy(&value, bytes + at, sizeof value);
+    if (value.a_type == AT_ENTRY)
+      entry = value.a_un.a_val;
+  }
+  free(bytes);
+  attach->node->base = entry - attach->file.entry;
+  if (entry == 0 || attach->node->base % PAGE != 0)
+    return refuse(attach, -EPROTO, "refused: its load address cannot be told (invariant base)");
+  return 0;
+}
+
+static int read_release(struct attach *attach)
+{
+  struct release release;
+  int error = reach_exe_open(attach->target, &attach->exe);
+  if (error)
+    return refuse_read(attach, error);
+  error = elf_file_init(&attach->file, attach->exe);
+  if (!error)
+    error = release_find(&attach->file, &release);
+  if (error)
+    return refuse(attach, -ENOTSUP, "not an Erlang emulator for x86-64");
+  attach->node->otp = release.otp;
+  memcpy(attach->node->erts, release.erts, sizeof release.erts);
+  const struct beam_layout *layout = beam_layout_for(release.otp);
+  if (!layout)
+    return refuse(attach, -ENOTSUP, "no layout for Erlang/OTP %d", release.otp);
+  attach->node->layout = *layout;
+  return 0;
+}
+
+static int read_area(struct attach *attach)
+{
+  uint64_t address, length;
+  if (elf_file_data(&attach->file, &address, &length) != 0 || length > DATA_MOST)
+    return refuse(attach, -EPROTO, "refused: it has no writable data (invariant data)");
+  attach->bytes = malloc(length);
+  if (!attach->bytes)
+    return refuse(attach, -ENOMEM, "out of memory");
+  attach->area = (struct scan_area){attach->node->base + address, length, attach->bytes};
+  int error = beam_memory_read(attach->node->memory, attach->area.address, attach->bytes, length);
+  return error ? refuse_read(attach, error) : 0;
+}
+
+/* Address of an exported object in the node; 0 hidden. */
+static uint64_t symbol(const struct attach *attach, const char *name)
+{
+  uint64_t address;
+  return elf_file_symbol(&attach->file, name, &address) == 0 ? attach->node->base + address : 0;
+}
+
+/* The word at an exported object; 0 hidden or unreadable. */
+static uint64_t symbol_word(const struct attach *attach, const char *name)
+{
+  uint64_t address = symbol(attach, name), word;
+  return address && beam_memory_word(attach->node->memory, address, &word) == 0 ? word : 0;
+}
+
+static uint32_t symbol_count(const struct attach *attach, const char *name)
+{
+  uint64_t count = symbol_word(attach, name);
+  return count <= BEAM_SCHEDULERS_MOST ? (uint32_t)count : 0;
+}
+
+static void find_by_symbols(struct attach *attach)
+{
+  struct beam_node *node = attach->node;
+  node->processes.address = symbol(attach, "erts_proc");
+  node->atom_table = symbol(attach, "erts_atom_table");
+  node->active_code_index = symbol(attach, "the_active_code_index");
+  node->schedulers = symbol_word(attach, "erts_aligned_scheduler_data");
+  node->scheduler_count = symbol_count(attach, "erts_no_schedulers");
+  node->dirty_cpu_schedulers = symbol_word(attach, "erts_aligned_dirty_cpu_scheduler_data");
+  node->dirty_cpu_count = symbol_count(attach, "erts_no_dirty_cpu_schedulers");
+  node->dirty_io_schedulers = symbol_word(attach, "erts_aligned_dirty_io_scheduler_data");
+  node->dirty_io_count = symbol_count(attach, "erts_no_dirty_io_schedulers");
+  node->this_node = symbol_word(attach, "erts_this_node");
+  node->db_hash = symbol(attach, "db_hash");
+  node->db_tree = symbol(attach, "db_tree");
+  node->db_catree = symbol(attach, "db_catree");
+  node->found_by = BEAM_BY_SYMBOLS;
+}
+
+/* Masks are words of 4 bytes in some versions and of 8 in others. */
+static uint64_t table_mask(const struct beam_layout *layout, const unsigned char *bytes,
+                           int32_t offset)
+{
+  bool wide = layout->ptab_pix_cl_mask - layout->ptab_pix_mask >= 8;
+  return wide ? beam_u64(bytes, offset) : beam_u32(bytes, offset);
+}
+
+static int read_process_table(struct attach *attach)
+{
+  enum { TABLE_MOST = 1024 };
+  unsigned char bytes[TABLE_MOST];
+  const struct beam_layout *layout = &attach->node->layout;
+  struct beam_ptab *table = &attach->node->processes;
+  if (layout->sz_ptab > TABLE_MOST ||
+      beam_memory_read(attach->node->memory, table->address, bytes, (size_t)layout->sz_ptab) != 0)
+    return refuse(attach, -EPROTO, "refused: no table of processes (invariant process-table)");
+  table->slots = beam_u64(bytes, layout->ptab_tab);
+  table->most = beam_u32(bytes, layout->ptab_max);
+  table->pix_mask = table_mask(layout, bytes, layout->ptab_pix_mask);
+  table->pix_cl_mask = table_mask(layout, bytes, layout->ptab_pix_cl_mask);
+  table->pix_cli_mask = table_mask(layout, bytes, layout->ptab_pix_cli_mask);
+  table->pix_cl_shift = beam_u32(bytes, layout->ptab_pix_cl_shift);
+  table->pix_cli_shift = beam_u32(bytes, layout->ptab_pix_cli_shift);
+  return 0;
+}
+
+static int measure(struct attach *attach)
+{
+  struct beam_node *node = attach->node;
+  node->ets_list_offset = -1;
+  if (scan_code_ranges(&attach->area, node, &node->code_ranges) != 0)
+    return refuse(attach, -EPROTO, "refused: no ranges of loaded code (invariant code-ranges)");
+  node->scheduler_stride =
+      ((uint64_t)node->layout.sz_sched + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+  if (node->scheduler_count > 1 && scan_scheduler_stride(node, &node->scheduler_stride) != 0)
+    return refuse(attach, -EPROTO, "refused: no second scheduler (invariant scheduler-stride)");
+  if (scan_ets_list(node, &node->ets_list_offset) != 0)
+    return refuse(attach, -EAGAIN, "it is just booting: no table yet (invariant ets-list)");
+  return 0;
+}
+
+int beam_attach(struct reach_target *target, struct beam_memory *memory, struct beam_node *ret_node,
+                char reason[SOURCE_REASON_BYTES])
+{
+  struct beam_node node = {.memory = memory, .ets_list_offset = -1};
+  struct attach attach = {.target = target, .node = &node, .reason = reason, .exe = -1};
+  int error = read_release(&attach);
+  if (!error)
+    error = find_base(&attach);
+  if (!error)
+    error = read_area(&attach);
+  if (error)
+    goto out;
+  find_by_symbols(&attach);
+  error = read_process_table(&attach);
+  if (!error)
+    error = measure(&attach);
+  if (!error)
+    *ret_node = node;
+out:
+  if (attach.exe >= 0)
+    (void)close(attach.exe); /* only read */
+  free(attach.bytes);
+  return error;
+}
+
+int beam_attach_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
+{
+  struct elf_file file;
+  struct release release;
+  int fd;
+  int verdict = SOURCE_NOT_MINE;
+  int error = reach_exe_open(target, &fd);
+  if (error) {
+    reach_explain(reach_pid(target), error, reason, SOURCE_REASON_BYTES);
+    return error;
+  }
+  if (elf_file_init(&file, fd) == 0 && release_is_possible(&file) &&
+      release_find(&file, &release) == 0)
+    verdict = SOURCE_MINE;
+  (void)close(fd); /* only read */
+  return verdict;
+}
