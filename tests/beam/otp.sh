@@ -8,6 +8,7 @@
 #                                    becomes a node (exec: this process is it, /proc/PID/exe is beam.smp) with the
 #                                    arguments of erl. Its current folder is a copy of DIR, so a module there is found
 #                                    without -pa, compiled by itself:  -noshell -eval 'c:c(circle), circle:start().'
+#   otp.sh source MAJOR FOLDER       unpacks the source of a release into a new folder, patched, and prints its version
 #   otp.sh unpack PACKAGE            prints a folder with the files of a package of the machine's own release that is
 #                                    not to be installed, because its installation starts a service (rabbitmq-server)
 #
@@ -39,7 +40,7 @@ ubuntu | http://archive.ubuntu.com/ubuntu | /usr/share/keyrings/ubuntu-archive-k
 
 say() { printf 'otp.sh: %s\n' "$*" >&2; }
 skip() { printf 'skipped: %s\n' "$*" >&2; exit 77; }
-usage() { sed -n '5,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '5,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 # row TABLE KEY COLUMN: a cell, without the blanks around it.
 row() { awk -F' *[|] *' -v key="$2" -v column="$3" '{ sub(/^ +/, ""); sub(/ +$/, "") } $1 == key { print $column }' <<<"$1"; }
@@ -57,15 +58,16 @@ suites_of() {
   done
 }
 
-# An apt of its own under DIR that knows one suite and believes that nothing is installed. A mirror may lag behind the
-# expiry of its index, which is no danger to a test; signatures are checked as ever.
+# apt_root DIR SUITE [TYPE]: an apt of its own under DIR that knows one suite (its sources if TYPE is deb-src) and
+# believes that nothing is installed. A mirror may lag behind the expiry of its index, which is no danger to a test;
+# signatures are checked as ever.
 apt_root() {
-  local dir=$1 distribution=${2%%/*} suite=${2#*/} keyring
+  local dir=$1 distribution=${2%%/*} suite=${2#*/} type=${3-deb} keyring
   keyring=$(row "$archives" "$distribution" 3)
   mkdir -p "$dir"/{lists,cache,etc}/partial "$dir"/etc/{apt.conf.d,preferences.d,sources.list.d}
   [ -r "$keyring" ] || { echo "no key to trust its packages by: $keyring" >"$dir/log"; return 1; }
   : >"$dir/status"
-  printf 'deb [signed-by=%s] %s %s %s\n' "$keyring" "$(row "$archives" "$distribution" 2)" "$suite" \
+  printf '%s [signed-by=%s] %s %s %s\n' "$type" "$keyring" "$(row "$archives" "$distribution" 2)" "$suite" \
     "$(row "$archives" "$distribution" 4)" >"$dir/etc/sources.list"
   cat >"$dir/apt.conf" <<END
 Dir::State "$dir";
@@ -136,6 +138,25 @@ get() {
   readlink -f "$root"
 }
 
+# source_of MAJOR FOLDER: needs dpkg-dev. Nothing is kept.
+source_of() {
+  local major=$1 folder=$2 suite apt version
+  apt=$(mktemp -d)
+  # shellcheck disable=SC2064
+  trap "rm -rf '$apt'" EXIT
+  for suite in $(suites_of "$major"); do
+    apt_root "$apt" "$suite" deb-src || { say "$suite: $(sed 1q "$apt/log")"; continue; }
+    version=$(APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source erlang | sed -n 's/^Version: //p' | grep "^[0-9]*:$major\." | sort -V | tail -n 1)
+    [ -n "$version" ] || { say "$suite has no source of OTP $major"; continue; }
+    (mkdir "$apt/source" && cd "$apt/source" && APT_CONFIG=$apt/apt.conf apt-get source -qq "erlang=$version") >&2 ||
+      { say "the source of OTP $version could not be downloaded from $suite"; rm -rf "$apt/source"; continue; }
+    mv "$apt"/source/erlang-*/ "$folder"
+    printf '%s %s\n' "${suite%%/*}" "$version"
+    return 0
+  done
+  skip "there is no source of OTP $major"
+}
+
 list() {
   local major suites
   for major in $( (own_major; awk '$1 { print $1 }' <<<"$releases") | sort -nu); do
@@ -202,6 +223,7 @@ unpack() {
 case ${1-}:$# in
   list:1) list ;;
   get:2) get "$2" ;;
+  source:3) source_of "$2" "$3" ;;
   unpack:2) unpack "$2" ;;
   run:[3-9] | run:[1-9][0-9]*) shift; run "$@" ;;
   *) usage ;;
