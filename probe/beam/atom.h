@@ -5,6 +5,7 @@
 #ifndef IMPASSE_PROBE_BEAM_ATOM_H
 #define IMPASSE_PROBE_BEAM_ATOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,8 @@ const char *beam_atom_text(struct beam_atoms *atoms, uint64_t atom, size_t *ret_
 
 /* The same with a NUL behind it, cut off at `room`; "?" where it cannot be read. Returns its length. */
 size_t beam_atom_copy(struct beam_atoms *atoms, uint64_t atom, char *ret_text, size_t room);
+
+/* It can be read, and this is its text. */
+bool beam_atom_is(struct beam_atoms *atoms, uint64_t atom, const char *wanted);
 
 #endif

@@ -1,11 +1,14 @@
 /*
- * proc.h - struct process of a node, decoded: what one sweep takes from each. (The name `process` is
- * taken by probe/process, which tells what a Linux process has.)
+ * proc.h - struct process of a node, decoded: what one sweep takes from each; and reading many of
+ * them at once. (The name `process` is taken by probe/process, which tells what a Linux process has.)
+ *
+ * Not here: names (names.h), rows (sweep.h), waits (wait.h).
  */
 #ifndef IMPASSE_PROBE_BEAM_PROC_H
 #define IMPASSE_PROBE_BEAM_PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "probe/beam/node.h"
@@ -42,5 +45,52 @@ struct beam_proc {
   uint64_t timer;       /* common.timer; 0 = it waits for ever */
   uint64_t instruction; /* p->i */
 };
+
+/* What rows need besides. Words of the target, nothing bounded but where it is said. */
+struct beam_proc_facts {
+  struct beam_proc proc;
+  int64_t depth;        /* messages; VALUE_UNKNOWN for what cannot be one */
+  bool depth_more;      /* beam_proc_depth() knows better: signals or parallel in-queues */
+  uint64_t buffers;     /* the parallel in-queues, 0 none */
+  uint64_t signals[2];  /* links to the first non-message signal: sorted part, in-queue */
+  uint64_t head;        /* first message of the sorted part, 0 none */
+  bool searched;        /* all of the sorted part was looked at by the present receive */
+  int64_t memory_bytes; /* its struct, heaps and message fragments */
+  int64_t reductions;   /* when it was scheduled out last */
+  uint64_t registered;  /* RegProc; 0 none */
+  uint64_t dictionary;  /* 0 none */
+  uint64_t parent;      /* a term */
+  uint64_t current;     /* address of an MFA, or 0 */
+  uint64_t initial[3];  /* module, function, arity */
+};
+
+/* Where a process was found. */
+struct beam_proc_place {
+  uint64_t address;
+  uint32_t slot;
+};
+
+enum beam_proc_read {
+  BEAM_PROC_READ,
+  BEAM_PROC_FREE,  /* it has just ended */
+  BEAM_PROC_OTHER, /* not the process of that slot, or not readable */
+};
+
+/* Decodes the bytes of a struct process (layout.sz_process of them). Pure. */
+enum beam_proc_read beam_proc_decode(const struct beam_node *node, const char *bytes,
+                                     struct beam_proc_place place,
+                                     struct beam_proc_facts *ret_facts);
+
+/* Reads the processes at `places`, neighbours in one piece, and tells `each` of them in their order;
+ * ascending addresses read fastest. `facts` is NULL unless `how` is BEAM_PROC_READ. 0, -ENOMEM,
+ * -ESRCH, -EPERM. */
+typedef void beam_proc_each_fn(void *context, size_t index, enum beam_proc_read how,
+                               const struct beam_proc_facts *facts);
+int beam_proc_each(const struct beam_node *node, const struct beam_proc_place *places, size_t count,
+                   beam_proc_each_fn *each, void *context);
+
+/* The length of a mailbox of which depth_more was said; false when it is only a lower bound. */
+bool beam_proc_depth(const struct beam_node *node, const struct beam_proc_facts *facts,
+                     int64_t *ret_depth);
 
 #endif
