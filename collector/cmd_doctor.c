@@ -20,6 +20,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bpf/ladder.h"
 #include "collector/command.h"
 #include "collector/paths.h"
 #include "collector/snapshot_client.h"
@@ -196,14 +197,13 @@ static void check_hidepid(struct finding_of *f)
 
 static void check_bpf(struct finding_of *f)
 {
-  bool may = has_capability(CAP_NUMBER_BPF) && has_capability(CAP_NUMBER_PERFMON);
-  bool types = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+  char words[sizeof(f->what)];
 
-  if (may && types)
-    found(f, LEVEL_OK, NULL, "CAP_BPF and CAP_PERFMON are there, and the kernel's types");
+  if (ladder_try(words, sizeof(words)) == 0)
+    found(f, LEVEL_OK, NULL, "%s", words);
   else
-    found(f, LEVEL_OK, NULL, "%s%snot needed by this version",
-          may ? "" : "no CAP_BPF or no CAP_PERFMON; ", types ? "" : "no /sys/kernel/btf/vmlinux; ");
+    found(f, LEVEL_LIMITED, "without them show senders, show exits and --exact are refused", "%s",
+          words);
 }
 
 static void check_perf(struct finding_of *f)

@@ -1,0 +1,75 @@
+/*
+ * absent.c - the face of this folder in a build without probes (IMPASSE_BPF=OFF): everything is refused.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "bpf/ladder.h"
+#include "bpf/shapes.h"
+#include "bpf/waits.h"
+
+static const char WORDS[] = "this impasse was built without probes (IMPASSE_BPF=OFF)";
+
+void ladder_explain(int error, char *ret_text, size_t room)
+{
+  (void)error;
+  (void)snprintf(ret_text, room, "%s", WORDS); /* cut is fine */
+}
+
+int ladder_try(char *ret_text, size_t room)
+{
+  ladder_explain(-EOPNOTSUPP, ret_text, room);
+  return -EOPNOTSUPP;
+}
+
+int shapes_run(const struct shapes_burst *burst, struct shapes *ret_shapes)
+{
+  (void)burst;
+  (void)ret_shapes;
+  return -EOPNOTSUPP;
+}
+
+int shapes_try(void)
+{
+  return -EOPNOTSUPP;
+}
+
+void shapes_done(struct shapes *shapes)
+{
+  (void)shapes;
+}
+
+int waits_open(const struct waits_at *at, struct waits **ret_waits)
+{
+  (void)at;
+  (void)ret_waits;
+  return -EOPNOTSUPP;
+}
+
+int waits_collect(const struct waits *waits, struct waits_totals *ret_totals)
+{
+  (void)waits;
+  (void)ret_totals;
+  return -EOPNOTSUPP;
+}
+
+void waits_totals_done(struct waits_totals *totals)
+{
+  (void)totals;
+}
+
+uint64_t waits_hits(const struct waits *waits)
+{
+  (void)waits;
+  return 0;
+}
+
+void waits_detach(struct waits *waits)
+{
+  (void)waits;
+}
+
+void waits_close(struct waits *waits)
+{
+  (void)waits;
+}

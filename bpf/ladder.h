@@ -1,0 +1,24 @@
+/*
+ * ladder.h - what probes need of the kernel and of the user, rung by rung, and words for what is
+ * missing. Nothing is assumed from a version or a setting: whoever wants a probe tries it, and asks
+ * here for words when it was refused.
+ *
+ *    Linux 5.12                          atomic operations that return what was there
+ *    CAP_BPF + CAP_PERFMON               to load a program and to attach it (or CAP_SYS_ADMIN, as root has)
+ *    CAP_SYS_PTRACE                      for processes of other users
+ *    the kernel's own user namespace     capabilities inside a container's do not count
+ */
+#ifndef IMPASSE_BPF_LADDER_H
+#define IMPASSE_BPF_LADDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Why loading or attaching gave `error` (negative), and what to do. */
+void ladder_explain(int error, char *ret_text, size_t room);
+
+/* For `doctor`: loads a program, attaches it to nothing, and takes it away again. 0 with what is
+ * possible in words, or -errno with those of ladder_explain. */
+int ladder_try(char *ret_text, size_t room);
+
+#endif
