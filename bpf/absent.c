@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "bpf/burst.h"
 #include "bpf/ladder.h"
-#include "bpf/shapes.h"
 #include "bpf/waits.h"
 
 static const char WORDS[] = "this impasse was built without probes (IMPASSE_BPF=OFF)";
@@ -22,21 +22,21 @@ int ladder_try(char *ret_text, size_t room)
   return -EOPNOTSUPP;
 }
 
-int shapes_run(const struct shapes_burst *burst, struct shapes *ret_shapes)
+int burst_run(const struct burst *burst, struct burst_counts *ret_counts)
 {
   (void)burst;
-  (void)ret_shapes;
+  (void)ret_counts;
   return -EOPNOTSUPP;
 }
 
-int shapes_try(void)
+int burst_try(void)
 {
   return -EOPNOTSUPP;
 }
 
-void shapes_done(struct shapes *shapes)
+void burst_counts_done(struct burst_counts *counts)
 {
-  (void)shapes;
+  (void)counts;
 }
 
 int waits_open(const struct waits_at *at, struct waits **ret_waits)

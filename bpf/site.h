@@ -1,6 +1,6 @@
 /*
  * site.h - an instruction of an executable file where a probe may be put, and what each hit of it
- * costs the target. Not for attaching (shapes.h, waits.h).
+ * costs the target. Not for attaching (burst.h, waits.h).
  *
  * A uprobe replaces the instruction by a trap. What happens next decides the price: a few kinds of
  * instructions are emulated by the kernel, all others are executed out of line with a second trap

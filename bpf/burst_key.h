@@ -1,5 +1,5 @@
 /*
- * shape_key.h - what is counted of an Erlang term: its shape, made by shapes.bpf.c in the kernel and
+ * burst_key.h - what is counted of an Erlang term: its shape, made by burst.bpf.c in the kernel and
  * read by whoever prints it. The one header of this folder that both sides include.
  *
  * A shape is made of slots. A slot says what one word is, without what would make each message
@@ -11,18 +11,18 @@
  *    K << 8 | 6   another box, K = the low six bits of its header
  *    0            could not be read, or is not there
  */
-#ifndef IMPASSE_BPF_SHAPE_KEY_H
-#define IMPASSE_BPF_SHAPE_KEY_H
+#ifndef IMPASSE_BPF_BURST_KEY_H
+#define IMPASSE_BPF_BURST_KEY_H
 
 #include <linux/types.h>
 
-enum { SHAPE_ELEMENTS = 3, SHAPE_TUPLE = 2, SHAPE_BOX = 6, SHAPE_KIND_BITS = 8 };
+enum { BURST_ELEMENTS = 3, BURST_TUPLE = 2, BURST_BOX = 6, BURST_KIND_BITS = 8 };
 
-struct shape_key {
+struct burst_key {
   __u64 who;                     /* word of the sender's pid; 0 where nobody is told apart */
   __u64 top;                     /* slot of the term */
-  __u64 element[SHAPE_ELEMENTS]; /* where top is a tuple: slots of its first elements */
-  __u64 inner[SHAPE_ELEMENTS];   /* where element[i] is a tuple: slot of its first element */
+  __u64 element[BURST_ELEMENTS]; /* where top is a tuple: slots of its first elements */
+  __u64 inner[BURST_ELEMENTS];   /* where element[i] is a tuple: slot of its first element */
 };
 
 #endif

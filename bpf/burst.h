@@ -1,27 +1,27 @@
 /*
- * shapes.h - a burst: a probe on one function of one process for at most a few hundred milliseconds,
- * which counts Erlang terms by their shape (shape_key.h) in the kernel. Not for printing them.
+ * burst.h - a burst: a probe on one function of one process for at most a few hundred milliseconds,
+ * which counts Erlang terms by their shape (burst_key.h) in the kernel. Not for printing them.
  *
  * Each hit of the probe costs the target (site.h), also those that are not counted; so a burst ends
- * by itself after `most_hits` of them. Nothing stays attached when shapes_run returns, nor when its
+ * by itself after `most_hits` of them. Nothing stays attached when burst_run returns, nor when its
  * process is killed in between: the kernel takes the probe away with its last descriptor.
  */
-#ifndef IMPASSE_BPF_SHAPES_H
-#define IMPASSE_BPF_SHAPES_H
+#ifndef IMPASSE_BPF_BURST_H
+#define IMPASSE_BPF_BURST_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/shape_key.h"
+#include "bpf/burst_key.h"
 #include "bpf/site.h"
 
-enum shapes_at {
-  SHAPES_AT_SEND, /* f(sender, receiver, _, message): messages to `receiver`, by sender */
-  SHAPES_AT_EXIT, /* f(process, reason): reasons */
+enum burst_at {
+  BURST_AT_SEND, /* f(sender, receiver, _, message): messages to `receiver`, by sender */
+  BURST_AT_EXIT, /* f(process, reason): reasons */
 };
 
-struct shapes_burst {
-  enum shapes_at at;
+struct burst {
+  enum burst_at at;
   struct site site;
   int pidfd;           /* of site.pid: the burst ends with it */
   uint64_t receiver;   /* address of its struct process */
@@ -30,29 +30,29 @@ struct shapes_burst {
   unsigned most_ms;
 };
 
-enum shapes_end { SHAPES_END_TIME, SHAPES_END_HITS, SHAPES_END_GONE };
+enum burst_end { BURST_END_TIME, BURST_END_HITS, BURST_END_GONE };
 
-struct shapes_count {
-  struct shape_key key;
+struct burst_count {
+  struct burst_key key;
   uint64_t count;
 };
 
-struct shapes {
-  struct shapes_count *list; /* most frequent first */
+struct burst_counts {
+  struct burst_count *list; /* most frequent first */
   size_t count;
   uint64_t hits;        /* of the probe, until it was taken away: what the target paid for */
   uint64_t seen;        /* of them, those that were looked at: at most most_hits */
   uint64_t matched;     /* of those, the ones asked for */
   uint64_t uncounted;   /* matched, but too many shapes to keep them apart */
   uint64_t duration_ns; /* in which `seen` were seen */
-  enum shapes_end end;
+  enum burst_end end;
 };
 
 /* Runs one; takes most_ms and some milliseconds more. -errno: see ladder_explain. Any thread. */
-int shapes_run(const struct shapes_burst *burst, struct shapes *ret_shapes);
-void shapes_done(struct shapes *shapes);
+int burst_run(const struct burst *burst, struct burst_counts *ret_counts);
+void burst_counts_done(struct burst_counts *counts);
 
 /* Loads the program and takes it away again: 0 or why that is refused. */
-int shapes_try(void);
+int burst_try(void);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * shapes.bpf.c - counts Erlang terms by shape at a function of a node: messages by sender at
+ * burst.bpf.c - counts Erlang terms by shape at a function of a node: messages by sender at
  * erts_send_message(sender, receiver, locks, message), reasons at erts_do_exit_process(process,
  * reason). Signatures: erts/emulator/beam/erl_message.h and erl_process.h, the same in OTP 24 to 27.
  *
  * Each hit counts, whether it is of the receiver that was asked for or not: what the target pays is
- * for the hit. After `most_hits` nothing is read any more; detaching is the loader's (shapes.c).
+ * for the hit. After `most_hits` nothing is read any more; detaching is the loader's (burst.c).
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -13,7 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/shape_key.h"
+#include "bpf/burst_key.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -22,7 +22,7 @@ enum { KEYS_MOST = 4096 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, KEYS_MOST);
-  __type(key, struct shape_key);
+  __type(key, struct burst_key);
   __type(value, __u64);
 } counts SEC(".maps");
 
@@ -46,7 +46,7 @@ static __always_inline __u64 word_at(__u64 address)
 
 static __always_inline bool is_tuple(__u64 slot)
 {
-  return (slot & 0xff) == SHAPE_TUPLE;
+  return (slot & 0xff) == BURST_TUPLE;
 }
 
 static __always_inline __u64 slot_of(__u64 term)
@@ -59,8 +59,8 @@ static __always_inline __u64 slot_of(__u64 term)
   case 2:
     header = word_at(term & ~3ULL);
     if ((header & 0x3f) == 0) /* an arity value: a tuple */
-      return (header >> 6) << SHAPE_KIND_BITS | SHAPE_TUPLE;
-    return (header & 0x3f) << SHAPE_KIND_BITS | SHAPE_BOX;
+      return (header >> 6) << BURST_KIND_BITS | BURST_TUPLE;
+    return (header & 0x3f) << BURST_KIND_BITS | BURST_BOX;
   case 3:
     if ((term & 0xf) != 0xb)
       return term & 0xf;
@@ -70,7 +70,7 @@ static __always_inline __u64 slot_of(__u64 term)
   }
 }
 
-static __always_inline void shape_of(__u64 term, struct shape_key *key)
+static __always_inline void shape_of(__u64 term, struct burst_key *key)
 {
   __u64 tuple = term & ~3ULL, element;
 
@@ -78,12 +78,12 @@ static __always_inline void shape_of(__u64 term, struct shape_key *key)
   if (!is_tuple(key->top))
     return;
 #pragma unroll
-  for (int i = 0; i < SHAPE_ELEMENTS; i++) {
-    if ((key->top >> SHAPE_KIND_BITS) <= (__u64)i)
+  for (int i = 0; i < BURST_ELEMENTS; i++) {
+    if ((key->top >> BURST_KIND_BITS) <= (__u64)i)
       break;
     element = word_at(tuple + 8 * (__u64)(i + 1));
     key->element[i] = slot_of(element);
-    if (is_tuple(key->element[i]) && key->element[i] >> SHAPE_KIND_BITS > 0)
+    if (is_tuple(key->element[i]) && key->element[i] >> BURST_KIND_BITS > 0)
       key->inner[i] = slot_of(word_at((element & ~3ULL) + 8));
   }
 }
@@ -100,7 +100,7 @@ static __always_inline bool hit(void)
   return before < most_hits;
 }
 
-static __always_inline void count(const struct shape_key *key)
+static __always_inline void count(const struct burst_key *key)
 {
   __u64 one = 1, *value;
 
@@ -119,7 +119,7 @@ static __always_inline void count(const struct shape_key *key)
 SEC("uprobe")
 int count_send(struct pt_regs *ctx)
 {
-  struct shape_key key = {};
+  struct burst_key key = {};
 
   if (!hit() || (__u64)PT_REGS_PARM2(ctx) != receiver)
     return 0;
@@ -132,7 +132,7 @@ int count_send(struct pt_regs *ctx)
 SEC("uprobe")
 int count_exit(struct pt_regs *ctx)
 {
-  struct shape_key key = {};
+  struct burst_key key = {};
 
   if (!hit())
     return 0;

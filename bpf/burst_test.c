@@ -6,15 +6,16 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#include "bpf/shapes.h"
+#include "bpf/burst.h"
 #include "bpf/test_subject.h"
 
-enum { PID_OFFSET = 8, MOST_MS = 300, TELL_MS = 20 };
+enum { PID_OFFSET = 8, MOST_MS = 300 };
 
 /* As erts_send_message and erts_do_exit_process. */
 TEST_SUBJECT_PROBED void subject_send(const uint64_t *sender, const uint64_t *receiver, void *locks,
@@ -32,7 +33,7 @@ TEST_SUBJECT_PROBED void subject_exit(const uint64_t *process, uint64_t reason)
 #define SMALL(n) ((uint64_t)(n) << 4 | 0x0f)
 #define PID(n) ((uint64_t)(n) << 4 | 0x03)
 #define ARITY(n) ((uint64_t)(n) << 6)
-#define SLOT_TUPLE(n) ((uint64_t)(n) << SHAPE_KIND_BITS | SHAPE_TUPLE)
+#define SLOT_TUPLE(n) ((uint64_t)(n) << BURST_KIND_BITS | BURST_TUPLE)
 
 static uint64_t boxed(const uint64_t *words)
 {
@@ -87,122 +88,147 @@ static void exit_for_reasons(void *context)
   }
 }
 
-static struct shapes_burst burst_at(enum shapes_at at, pid_t pid)
+static struct burst burst_at(enum burst_at at, pid_t pid)
 {
-  const void *function = at == SHAPES_AT_SEND ? (const void *)(uintptr_t)subject_send
-                                              : (const void *)(uintptr_t)subject_exit;
-  return (struct shapes_burst){.at = at,
-                               .site = test_subject_site(pid, function),
-                               .pidfd = test_subject_pidfd(pid),
-                               .receiver = (uint64_t)(uintptr_t)receiver,
-                               .pid_offset = PID_OFFSET,
-                               .most_hits = 20000,
-                               .most_ms = MOST_MS};
+  const void *function = at == BURST_AT_SEND ? (const void *)(uintptr_t)subject_send
+                                             : (const void *)(uintptr_t)subject_exit;
+  return (struct burst){.at = at,
+                        .site = test_subject_site(pid, function),
+                        .pidfd = test_subject_pidfd(pid),
+                        .receiver = (uint64_t)(uintptr_t)receiver,
+                        .pid_offset = PID_OFFSET,
+                        .most_hits = 20000,
+                        .most_ms = MOST_MS};
 }
 
-static struct shapes run(struct shapes_burst *burst)
+static struct burst_counts run(struct burst *burst)
 {
-  struct shapes shapes = {0};
-  int error = shapes_run(burst, &shapes);
+  struct burst_counts counts = {0};
+  int error = burst_run(burst, &counts);
 
   assert_int_equal(error, 0);
   (void)close(burst->site.exe_fd);
   (void)close(burst->pidfd);
-  return shapes;
+  return counts;
 }
 
 static void counts_messages_by_sender_and_shape(void **state)
 {
   pid_t pid = test_subject_start(send_politely, NULL);
-  struct shapes_burst burst = burst_at(SHAPES_AT_SEND, pid);
-  struct shapes shapes = run(&burst);
-  const struct shape_key *cast, *atom;
+  struct burst burst = burst_at(BURST_AT_SEND, pid);
+  struct burst_counts counts = run(&burst);
+  const struct burst_key *cast, *atom;
 
   (void)state;
   test_subject_stop(pid);
-  assert_int_equal(shapes.end, SHAPES_END_TIME);
-  assert_int_equal(shapes.count, 2);
-  assert_true(shapes.hits > 100);
-  assert_true(shapes.hits == shapes.seen);
+  assert_int_equal(counts.end, BURST_END_TIME);
+  assert_int_equal(counts.count, 2);
+  assert_true(counts.hits > 100);
+  assert_true(counts.hits == counts.seen);
   /* a burst begins and ends in the middle of a round */
-  assert_in_range(shapes.list[0].count, 2 * shapes.list[1].count - 6, 2 * shapes.list[1].count + 6);
-  assert_true(shapes.matched == shapes.list[0].count + shapes.list[1].count);
-  assert_in_range(shapes.hits - shapes.matched, shapes.matched / 9 - 1, shapes.matched / 9 + 1);
-  cast = &shapes.list[0].key;
+  assert_in_range(counts.list[0].count, 2 * counts.list[1].count - 6, 2 * counts.list[1].count + 6);
+  assert_true(counts.matched == counts.list[0].count + counts.list[1].count);
+  assert_in_range(counts.hits - counts.matched, counts.matched / 9 - 1, counts.matched / 9 + 1);
+  cast = &counts.list[0].key;
   assert_true(cast->who == PID(11));
   assert_true(cast->top == SLOT_TUPLE(3));
   assert_true(cast->element[0] == ATOM(8) && cast->element[1] == 3);
   assert_true(cast->element[2] == SLOT_TUPLE(2));
   assert_true(cast->inner[2] == ATOM(7) && cast->inner[0] == 0);
-  atom = &shapes.list[1].key;
+  atom = &counts.list[1].key;
   assert_true(atom->who == PID(22) && atom->top == ATOM(9) && atom->element[0] == 0);
-  shapes_done(&shapes);
+  burst_counts_done(&counts);
 }
 
 static void ends_by_itself_above_its_budget(void **state)
 {
   pid_t pid = test_subject_start(send_flat_out, NULL);
-  struct shapes_burst burst = burst_at(SHAPES_AT_SEND, pid);
-  struct shapes shapes;
+  struct burst burst = burst_at(BURST_AT_SEND, pid);
+  struct burst_counts counts;
 
   (void)state;
   burst.most_ms = 60000;
-  shapes = run(&burst);
+  counts = run(&burst);
   test_subject_stop(pid);
-  assert_int_equal(shapes.end, SHAPES_END_HITS);
-  assert_true(shapes.seen == burst.most_hits && shapes.matched == burst.most_hits);
-  assert_true(shapes.hits >= shapes.seen);
-  assert_int_equal(shapes.count, 1);
-  assert_true(shapes.list[0].count == burst.most_hits);
-  assert_true(shapes.duration_ns > 0);
-  shapes_done(&shapes);
+  assert_int_equal(counts.end, BURST_END_HITS);
+  assert_true(counts.seen == burst.most_hits && counts.matched == burst.most_hits);
+  assert_true(counts.hits >= counts.seen);
+  assert_int_equal(counts.count, 1);
+  assert_true(counts.list[0].count == burst.most_hits);
+  assert_true(counts.duration_ns > 0);
+  burst_counts_done(&counts);
 }
 
 static void counts_reasons(void **state)
 {
   pid_t pid = test_subject_start(exit_for_reasons, NULL);
-  struct shapes_burst burst = burst_at(SHAPES_AT_EXIT, pid);
-  struct shapes shapes = run(&burst);
+  struct burst burst = burst_at(BURST_AT_EXIT, pid);
+  struct burst_counts counts = run(&burst);
   uint64_t atoms = 0, tuples = 0, unreadable = 0;
 
   (void)state;
   test_subject_stop(pid);
-  assert_int_equal(shapes.count, 3);
-  for (size_t i = 0; i < shapes.count; i++) {
-    const struct shape_key *key = &shapes.list[i].key;
+  assert_int_equal(counts.count, 3);
+  for (size_t i = 0; i < counts.count; i++) {
+    const struct burst_key *key = &counts.list[i].key;
     assert_true(key->who == 0);
     if (key->top == ATOM(1))
-      atoms = shapes.list[i].count;
+      atoms = counts.list[i].count;
     else if (key->top == SLOT_TUPLE(2) && key->inner[0] == ATOM(3) && key->element[1] == 0x3b)
-      tuples = shapes.list[i].count;
+      tuples = counts.list[i].count;
     else if (key->element[0] == 0)
-      unreadable = shapes.list[i].count;
+      unreadable = counts.list[i].count;
   }
   assert_true(atoms > 10);
   assert_in_range(tuples, atoms - 1, atoms + 1);
   assert_in_range(unreadable, atoms - 1, atoms + 1);
-  shapes_done(&shapes);
+  burst_counts_done(&counts);
 }
 
-static void kill_soon(void *context)
+/* Does this process hold a probe that is attached? */
+static bool has_probe(pid_t pid)
+{
+  char path[320], link[64];
+  bool found = false;
+  struct dirent *entry;
+  DIR *fds;
+
+  (void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+  fds = opendir(path);
+  while (fds && (entry = readdir(fds)) != NULL) {
+    ssize_t length;
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, entry->d_name);
+    length = readlink(path, link, sizeof(link) - 1);
+    link[length > 0 ? length : 0] = '\0';
+    found |= strstr(link, "perf_event") != NULL;
+  }
+  if (fds)
+    (void)closedir(fds);
+  return found;
+}
+
+static void kill_once_probed(void *context)
 {
   const pid_t *victim = context;
-  pause_ns(TELL_MS * 1000000L);
+
+  while (!has_probe(getppid()))
+    pause_ns(1000000);
   (void)kill(*victim, SIGKILL);
 }
 
 static void ends_with_its_target(void **state)
 {
   pid_t pid = test_subject_start(send_politely, NULL);
-  struct shapes_burst burst = burst_at(SHAPES_AT_SEND, pid);
-  pid_t killer = test_subject_start(kill_soon, &pid);
-  struct shapes shapes;
+  struct burst burst = burst_at(BURST_AT_SEND, pid);
+  pid_t killer = test_subject_start(kill_once_probed, &pid);
+  struct burst_counts counts;
 
   (void)state;
   burst.most_ms = 60000;
-  shapes = run(&burst);
-  assert_int_equal(shapes.end, SHAPES_END_GONE);
-  shapes_done(&shapes);
+  counts = run(&burst);
+  assert_false(has_probe(getpid()));
+  assert_int_equal(counts.end, BURST_END_GONE);
+  burst_counts_done(&counts);
   test_subject_stop(killer);
   test_subject_stop(pid);
 }
@@ -215,11 +241,11 @@ static void refuses_an_unprivileged_user(void **state)
   (void)state;
   if (pid == 0) {
     char words[256] = "";
-    struct shapes_burst burst = burst_at(SHAPES_AT_SEND, getpid());
-    struct shapes shapes;
+    struct burst burst = burst_at(BURST_AT_SEND, getpid());
+    struct burst_counts counts;
     if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
       _exit(2);
-    if (shapes_run(&burst, &shapes) != -EPERM)
+    if (burst_run(&burst, &counts) != -EPERM)
       _exit(3);
     ladder_explain(-EPERM, words, sizeof(words));
     _exit(strstr(words, "CAP_BPF and CAP_PERFMON") && strstr(words, "run as root") ? 0 : 4);
