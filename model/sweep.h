@@ -151,7 +151,9 @@ struct sweep_holder {
    * it is unknown where none does, or several do. Text, 0 = no peer. */
   uint32_t peer;
   uint32_t creation;
-  uint32_t name; /* text: registered name, where `actor` is 0; else 0 */
+  /* text: the registered name, where `actor` is 0; else what to call it where it is unknown (the
+   * text of its pid), or 0 */
+  uint32_t name;
 };
 
 struct sweep_table {

@@ -106,26 +106,32 @@ static const char *first_word(const struct tick_target *target, size_t field)
   return NULL;
 }
 
-static bool has_unique_name(const struct tick_target *target)
+/* A name that a source says to be the target's alone; it keeps it when it cannot be read any more,
+ * and when it is gone. NULL where there is none. */
+static const char *unique_name(const struct tick_target *target)
 {
   for (size_t i = 0; i < target->feed_count; i++) {
-    const struct sweep *facts = tick_feed_facts(target->feeds[i]);
+    const struct tick_feed *feed = target->feeds[i];
+    const struct sweep *known[] = {feed->failure, feed->part, feed->sweep};
 
-    if (facts && facts->target.unique_name && facts->target.name)
-      return true;
+    for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+      if (known[k] && known[k]->target.unique_name && known[k]->target.name)
+        return sweep_text(known[k], known[k]->target.name);
   }
-  return false;
+  return NULL;
 }
 
-/* Two living targets of one unique name (a node that was started anew) are told apart by pid all
- * the same. */
+/* Living targets of one unique name (nodes in two network namespaces) are told apart by pid all the
+ * same; one that is gone (a node that was started anew) leaves the name to the living. */
 static bool name_is_taken_twice(const struct fill *f, const struct tick_target *target,
                                 const char *name)
 {
   for (size_t i = 0; i < f->memory->target_count; i++) {
-    const char *other = FIRST_WORD(f->memory->targets[i], name);
+    const struct tick_target *other = f->memory->targets[i];
+    const char *other_name = other == target ? NULL : unique_name(other);
 
-    if (f->memory->targets[i] != target && other && strcmp(other, name) == 0)
+    if (other_name && strcmp(other_name, name) == 0 &&
+        (target->gone_since_ns || !other->gone_since_ns))
       return true;
   }
   return false;
@@ -133,12 +139,14 @@ static bool name_is_taken_twice(const struct fill *f, const struct tick_target *
 
 static uint32_t target_name(struct fill *f, const struct tick_target *target)
 {
-  const char *name = FIRST_WORD(target, name);
+  const char *name = unique_name(target);
   char *text = NULL;
   uint32_t reference;
 
-  if (name && has_unique_name(target) && !name_is_taken_twice(f, target, name))
+  if (name && !name_is_taken_twice(f, target, name))
     return snapshot_builder_text(f->b, name);
+  if (!name)
+    name = FIRST_WORD(target, name);
   if (asprintf(&text, "%s:%d", name ? name : "?", TARGET_KEY_PID(target->key)) < 0)
     return 0;
   reference = snapshot_builder_text(f->b, text);
@@ -461,16 +469,38 @@ static void fill_rates(struct fill *f, const struct section *s)
   }
 }
 
-/* The name of the first holder, with how many more there are. */
-static uint32_t waits_for(struct fill *f, const struct waitgraph_group *group)
+/* A holder that is not among the rows is called as the waiter's source calls it, with the peer that
+ * it is said to be in. */
+static uint32_t absent_name(struct fill *f, const struct sweep *sweep,
+                            const struct sweep_holder *holder)
 {
+  const char *name = sweep_text(sweep, holder->name), *peer = sweep_text(sweep, holder->peer);
+  uint32_t reference;
+  char *text = NULL;
+
+  if (!peer)
+    return snapshot_builder_intern(f->b, name);
+  if (asprintf(&text, "%s@%s", name ? name : "?", peer) < 0)
+    return 0;
+  reference = snapshot_builder_intern(f->b, text);
+  free(text);
+  return reference;
+}
+
+/* The name of the first holder, with how many more there are. */
+static uint32_t waits_for(struct fill *f, const struct tick_feed *feed, uint32_t number)
+{
+  const struct waitgraph_group *group = &f->graph->graph.groups[number];
+  const struct sweep_wait *wait = &feed->sweep->waits[f->graph->group_wait[number]];
   const uint32_t *holders = f->graph->graph.holders + group->holder_first;
   uint32_t first, reference;
   const char *name;
   char *text = NULL;
 
   if (group->holder_count == 0)
-    return 0;
+    return wait->holder_count
+               ? absent_name(f, feed->sweep, &feed->sweep->holders[wait->holder_first])
+               : 0;
   first = f->names[f->graph->row_of_node[holders[0]]];
   if (group->holder_count == 1 || first == 0)
     return first;
@@ -497,7 +527,7 @@ static void fill_node(struct fill *f, uint32_t row, uint32_t node)
     if (feed->waits[g->group_wait[i]].since_ns < since)
       since = feed->waits[g->group_wait[i]].since_ns;
   INTS(f, ACTORS, BLOCKED_MS)[row] = age_ms(f, since);
-  TEXTS(f, ACTORS, WAITS_FOR)[row] = waits_for(f, &g->graph.groups[first]);
+  TEXTS(f, ACTORS, WAITS_FOR)[row] = waits_for(f, feed, first);
 }
 
 static void fill_graph_columns(struct fill *f)
@@ -613,27 +643,57 @@ static void fill_wait_verdict(struct fill *f, const struct wait_row *w, uint32_t
     INTS(f, WAITS, CORE)[row] = core;
 }
 
-/* The row of a wait and its holder number h, or of a wait without a known holder. */
+/* What is known of a holder, found or not. */
+struct holder_cells {
+  int64_t target_key, actor; /* VALUE_UNKNOWN */
+  uint32_t row;              /* TICK_NO_ROW */
+  const struct sweep_holder *holder;
+};
+
+static struct holder_cells look_up_holder(const struct fill *f, const struct section *s,
+                                          uint32_t number)
+{
+  const struct sweep_holder *holder = &s->feed->sweep->holders[number];
+  struct holder_cells cells = {
+      .target_key = holder->peer ? VALUE_UNKNOWN : (int64_t)holder->target,
+      .actor = key_or_unknown(holder->actor),
+      .row = f->graph->holder_rows[f->graph->holder_first[s->feed_number] + number],
+      .holder = holder,
+  };
+
+  if (cells.row != TICK_NO_ROW && (holder->peer || !holder->actor)) {
+    cells.target_key = INTS(f, ACTORS, TARGET_KEY)[cells.row];
+    cells.actor = INTS(f, ACTORS, ACTOR)[cells.row];
+  }
+  return cells;
+}
+
+static int compare_holder_cells(const void *a, const void *b)
+{
+  const struct holder_cells *x = a, *y = b;
+
+  if (x->target_key != y->target_key)
+    return x->target_key < y->target_key ? -1 : 1;
+  return (x->actor > y->actor) - (x->actor < y->actor);
+}
+
+/* The row of a wait and one of its holders; NULL for a wait without a known one. */
 static void fill_wait_row(struct fill *f, const struct section *s, const struct wait_row *w,
-                          uint32_t h, uint32_t row)
+                          const struct holder_cells *cells, uint32_t row)
 {
   const struct sweep_wait *wait = &s->feed->sweep->waits[w->index];
   const struct wait_memory *memory = &s->feed->waits[w->index];
   const struct actor_memory *waiter = &s->feed->actors[w->waiter_row - s->feed->row_first];
-  uint32_t holder_row = TICK_NO_ROW;
 
   INTS(f, WAITS, TARGET_KEY)[row] = (int64_t)s->target->key;
   INTS(f, WAITS, WAITER)[row] = (int64_t)wait->waiter;
   INTS(f, WAITS, WAIT)[row] = w->number;
-  if (h < wait->holder_count) {
-    const struct sweep_holder *holder = &s->feed->sweep->holders[wait->holder_first + h];
-
-    holder_row =
-        f->graph->holder_rows[f->graph->holder_first[s->feed_number] + wait->holder_first + h];
-    INTS(f, WAITS, HOLDER_TARGET_KEY)[row] = (int64_t)holder->target;
-    INTS(f, WAITS, HOLDER)[row] = (int64_t)holder->actor;
-    if (holder_row != TICK_NO_ROW)
-      TEXTS(f, WAITS, HOLDER_NAME)[row] = f->names[holder_row];
+  if (cells) {
+    INTS(f, WAITS, HOLDER_TARGET_KEY)[row] = cells->target_key;
+    INTS(f, WAITS, HOLDER)[row] = cells->actor;
+    TEXTS(f, WAITS, HOLDER_NAME)
+    [row] = cells->row == TICK_NO_ROW ? absent_name(f, s->feed->sweep, cells->holder)
+                                      : f->names[cells->row];
   }
   TEXTS(f, WAITS, HOST)[row] = f->host;
   TEXTS(f, WAITS, TARGET)[row] = s->target_name;
@@ -646,7 +706,7 @@ static void fill_wait_row(struct fill *f, const struct section *s, const struct 
   ENUMS(f, WAITS, NEEDS)[row] = wait->needs;
   INTS(f, WAITS, OPEN)[row] = wait->open;
   INTS(f, WAITS, AGE_MS)[row] = age_ms(f, waiter->read_end_ns);
-  fill_wait_verdict(f, w, holder_row, row);
+  fill_wait_verdict(f, w, cells ? cells->row : TICK_NO_ROW, row);
 }
 
 static int compare_wait_rows(const void *a, const void *b)
@@ -671,12 +731,39 @@ static uint32_t node_of_wait(const struct fill *f, const struct section *s, uint
              : TICK_NO_NODE;
 }
 
+/* The rows of one wait: in the order of the keys, of which those of peers are known only now. */
+static int fill_holders_of_wait(struct fill *f, struct section *s, const struct wait_row *w)
+{
+  const struct sweep_wait *wait = &s->feed->sweep->waits[w->index];
+  struct holder_cells few[16], *cells = few;
+  uint32_t count = wait->holder_count;
+
+  if (count == 0) {
+    fill_wait_row(f, s, w, NULL, s->row++);
+    return 0;
+  }
+  if (count > 16)
+    cells = malloc(count * sizeof(*cells));
+  if (!cells)
+    return -ENOMEM;
+  for (uint32_t h = 0; h < count; h++)
+    cells[h] = look_up_holder(f, s, wait->holder_first + h);
+  if (count > 1)
+    qsort(cells, count, sizeof(*cells), compare_holder_cells);
+  for (uint32_t h = 0; h < count; h++)
+    fill_wait_row(f, s, w, &cells[h], s->row++);
+  if (cells != few)
+    free(cells);
+  return 0;
+}
+
 /* All waits of one waiter, which stand side by side from `first` on, ordered by their numbers. */
 static int fill_waits_of_waiter(struct fill *f, struct section *s, uint32_t waiter_row,
                                 size_t first, size_t count)
 {
   const struct sweep *sweep = s->feed->sweep;
   struct wait_row few[16], *rows = count <= 16 ? few : malloc(count * sizeof(*rows));
+  int e = 0;
 
   if (!rows)
     return -ENOMEM;
@@ -690,15 +777,11 @@ static int fill_waits_of_waiter(struct fill *f, struct section *s, uint32_t wait
   }
   if (count > 1)
     qsort(rows, count, sizeof(*rows), compare_wait_rows);
-  for (size_t i = 0; i < count; i++) {
-    uint32_t holders = sweep->waits[rows[i].index].holder_count;
-
-    for (uint32_t h = 0; h < holders || h == 0; h++)
-      fill_wait_row(f, s, &rows[i], h, s->row++);
-  }
+  for (size_t i = 0; i < count && !e; i++)
+    e = fill_holders_of_wait(f, s, &rows[i]);
   if (rows != few)
     free(rows);
-  return 0;
+  return e;
 }
 
 static int fill_waits_of(struct fill *f, struct section *s)

@@ -26,9 +26,21 @@ struct joint {
   uint32_t actor_row, thread_row;
 };
 
+/* Targets that are members of a cluster, by (name, creation). */
+struct peers {
+  struct peer {
+    const char *name;
+    uint32_t creation;
+    const struct tick_target *target;
+  } * list;
+  size_t count;
+  bool made;
+};
+
 struct build {
   struct tick_graph *out;
   const struct tick_memory *memory;
+  struct peers peers;                 /* made when the first holder has one */
   struct tick_feed **feeds;           /* of all targets, in the order of the rows */
   const struct tick_target **targets; /* of each feed */
   size_t feed_count;
@@ -129,18 +141,118 @@ static bool may_speak_of(const struct tick_target *speaker, const struct tick_ta
   return speaker == other || (uid != VALUE_UNKNOWN && uid == target_uid(other));
 }
 
-/* The holder's row, or TICK_NO_ROW. */
-static uint32_t find_holder(const struct build *b, const struct tick_target *own,
-                            const struct sweep_holder *holder, uint32_t *hint)
+static int compare_peers(const void *a, const void *b)
 {
-  const struct tick_target *target = own;
+  const struct peer *x = a, *y = b;
+  int order = strcmp(x->name, y->name);
+
+  return order ? order : (x->creation > y->creation) - (x->creation < y->creation);
+}
+
+/* What the target says it is; false where it is no member of a cluster, or gone: a node that was
+ * started anew has the name of its predecessor. */
+static bool peer_of(const struct tick_target *target, struct peer *ret_peer)
+{
+  for (size_t i = 0; i < target->feed_count && !target->gone_since_ns; i++) {
+    const struct tick_feed *feed = target->feeds[i];
+    const struct sweep *known[] = {feed->failure, feed->part, feed->sweep};
+
+    for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+      const char *name = known[k] ? sweep_text(known[k], known[k]->target.peer) : NULL;
+
+      if (name) {
+        *ret_peer = (struct peer){name, known[k]->target.creation, target};
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+static int list_peers(struct build *b)
+{
+  struct peers *peers = &b->peers;
+
+  peers->list = malloc((b->memory->target_count + 1) * sizeof(*peers->list));
+  if (!peers->list)
+    return -ENOMEM;
+  peers->made = true;
+  for (size_t t = 0; t < b->memory->target_count; t++)
+    peers->count += peer_of(b->memory->targets[t], &peers->list[peers->count]);
+  qsort(peers->list, peers->count, sizeof(*peers->list), compare_peers);
+  return 0;
+}
+
+/* The only target that can be meant, or NULL. An unknown creation is that of any of its name. */
+static const struct tick_target *find_peer(const struct peers *peers, const char *name,
+                                           uint32_t creation)
+{
+  struct peer wanted = {.name = name, .creation = creation};
+  size_t low = 0, high = peers->count, end;
+
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+
+    if (compare_peers(&peers->list[middle], &wanted) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  for (end = low; end < peers->count && strcmp(peers->list[end].name, name) == 0; end++)
+    if (creation && peers->list[end].creation != creation)
+      break;
+  return end - low == 1 ? peers->list[low].target : NULL;
+}
+
+static const struct tick_target *target_of_holder(const struct build *b,
+                                                  const struct tick_target *own,
+                                                  const struct sweep *sweep,
+                                                  const struct sweep_holder *holder)
+{
+  if (holder->peer)
+    return find_peer(&b->peers, sweep_text(sweep, holder->peer), holder->creation);
+  return holder->target == own->key ? own : tick_memory_target(b->memory, holder->target);
+}
+
+static uint64_t mix(uint64_t x)
+{
+  x ^= x >> 31; /* splitmix64's finalizer */
+  x *= 0x7fb5d329728ea185ull;
+  x ^= x >> 27;
+  x *= 0x81dadef4bc2dd44dull;
+  return x ^ x >> 33;
+}
+
+/* Who has the name now, in the feed of the same source. */
+static uint32_t find_bearer(const struct tick_target *target, uint8_t source, const char *name,
+                            uint64_t *bearers)
+{
+  for (size_t i = 0; i < target->feed_count && name; i++) {
+    struct tick_feed *feed = target->feeds[i];
+    size_t index = feed->source == source ? tick_feed_find_name(feed, name) : SIZE_MAX;
+
+    if (index != SIZE_MAX) {
+      *bearers += mix(target->key + mix(feed->sweep->actors[index].key));
+      return feed->row_first + (uint32_t)index;
+    }
+  }
+  return TICK_NO_ROW;
+}
+
+/* The holder's row, or TICK_NO_ROW. */
+static uint32_t find_holder(const struct build *b, size_t f, const struct sweep_holder *holder,
+                            uint32_t *hint, uint64_t *bearers)
+{
+  const struct tick_target *own = b->targets[f];
+  const struct sweep *sweep = b->feeds[f]->sweep;
+  const struct tick_target *target = target_of_holder(b, own, sweep, holder);
   const struct tick_feed *feed;
   size_t index;
 
-  if (holder->target != own->key)
-    target = tick_memory_target(b->memory, holder->target);
   if (!target || !may_speak_of(own, target))
     return TICK_NO_ROW;
+  if (holder->actor == 0)
+    return find_bearer(target, b->feeds[f]->source, sweep_text(sweep, holder->name), bearers);
   feed = feed_of_actor(target, holder->actor);
   index = feed ? tick_feed_find(feed, holder->actor, *hint) : SIZE_MAX;
   if (index == SIZE_MAX)
@@ -149,7 +261,21 @@ static uint32_t find_holder(const struct build *b, const struct tick_target *own
   return feed->row_first + (uint32_t)index;
 }
 
-static void resolve_holders(struct build *b, size_t f)
+/* A wait goes on for whoever had the name when it began: of one whose name has changed hands since,
+ * nobody can tell from the name who holds it up. */
+static void check_bearers(const struct sweep *sweep, const struct sweep_wait *wait,
+                          struct wait_memory *memory, uint64_t bearers, uint32_t *rows)
+{
+  if (bearers == 0)
+    return;
+  if (memory->bearers == 0)
+    memory->bearers = bearers;
+  for (uint32_t h = 0; h < wait->holder_count && memory->bearers != bearers; h++)
+    if (sweep->holders[wait->holder_first + h].actor == 0)
+      rows[h] = TICK_NO_ROW;
+}
+
+static int resolve_holders(struct build *b, size_t f)
 {
   struct tick_feed *feed = b->feeds[f];
   const struct sweep *sweep = feed->sweep;
@@ -157,17 +283,22 @@ static void resolve_holders(struct build *b, size_t f)
 
   for (size_t i = 0; i < sweep->wait_count; i++) {
     const struct sweep_wait *wait = &sweep->waits[i];
+    uint64_t bearers = 0;
 
     if (feed->waits[i].hint)
       hint = feed->waits[i].hint;
     for (uint32_t h = 0; h < wait->holder_count; h++) {
       uint32_t at = wait->holder_first + h;
 
-      rows[at] = find_holder(b, b->targets[f], &sweep->holders[at], &hint);
+      if (sweep->holders[at].peer && !b->peers.made && list_peers(b) < 0)
+        return -ENOMEM;
+      rows[at] = find_holder(b, f, &sweep->holders[at], &hint, &bearers);
       if (h == 0)
         feed->waits[i].hint = hint;
     }
+    check_bearers(sweep, wait, &feed->waits[i], bearers, rows + wait->holder_first);
   }
+  return 0;
 }
 
 /* --- who waits --- */
@@ -459,15 +590,6 @@ static int fill_groups(struct build *b)
 
 /* --- fingerprint --- */
 
-static uint64_t mix(uint64_t x)
-{
-  x ^= x >> 31; /* splitmix64's finalizer */
-  x *= 0x7fb5d329728ea185ull;
-  x ^= x >> 27;
-  x *= 0x81dadef4bc2dd44dull;
-  return x ^ x >> 33;
-}
-
 static uint64_t member_print(const struct tick_graph *g, uint32_t node)
 {
   const struct tick_row *row = &g->rows[node];
@@ -525,7 +647,9 @@ static int build(struct build *b)
   if (e)
     return e;
   for (size_t f = 0; f < b->feed_count; f++) {
-    resolve_holders(b, f);
+    e = resolve_holders(b, f);
+    if (e)
+      return e;
     find_waiting(b, f);
   }
   for (size_t t = 0; t < b->memory->target_count; t++) {
@@ -558,6 +682,7 @@ int tick_graph_build(struct tick_graph *graph, const struct tick_memory *memory)
 
   *graph = (struct tick_graph){0};
   e = build(&b);
+  free(b.peers.list);
   free(b.feeds);
   free(b.targets);
   free(b.waiting);

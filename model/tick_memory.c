@@ -28,6 +28,7 @@ static void feed_free(struct tick_feed *feed)
   free(feed->actors);
   free(feed->waits);
   free(feed->tables);
+  free(feed->bearers);
   free(feed);
 }
 
@@ -189,6 +190,73 @@ size_t tick_feed_find(const struct tick_feed *feed, uint64_t actor, size_t hint)
   return low < feed->sweep->actor_count && rows[low].key == actor ? low : SIZE_MAX;
 }
 
+/* --- registered names --- */
+
+static void forget_bearers(struct tick_feed *feed)
+{
+  free(feed->bearers);
+  feed->bearers = NULL;
+  feed->bearer_count = 0;
+}
+
+static const char *name_of_row(const struct sweep *sweep, uint32_t row)
+{
+  return sweep_text(sweep, sweep->actors[row].name);
+}
+
+static int compare_bearers(const void *a, const void *b, void *sweep)
+{
+  return strcmp(name_of_row(sweep, *(const uint32_t *)a), name_of_row(sweep, *(const uint32_t *)b));
+}
+
+static void list_bearers(struct tick_feed *feed)
+{
+  struct sweep *sweep = feed->sweep;
+  size_t count = 0;
+
+  for (int filling = 0; filling < 2; filling++) {
+    if (filling)
+      feed->bearers = malloc((count + 1) * sizeof(*feed->bearers));
+    if (filling && !feed->bearers)
+      return;
+    count = 0;
+    for (uint32_t i = 0; i < sweep->actor_count; i++) {
+      if (!(sweep->actors[i].flags & SWEEP_ACTOR_REGISTERED) || !name_of_row(sweep, i))
+        continue;
+      if (filling)
+        feed->bearers[count] = i;
+      count++;
+    }
+  }
+  feed->bearer_count = count;
+  qsort_r(feed->bearers, count, sizeof(*feed->bearers), compare_bearers, sweep);
+}
+
+size_t tick_feed_find_name(struct tick_feed *feed, const char *name)
+{
+  size_t low = 0, high;
+
+  if (!feed->sweep)
+    return SIZE_MAX;
+  if (!feed->bearers)
+    list_bearers(feed);
+  high = feed->bearer_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+
+    if (strcmp(name_of_row(feed->sweep, feed->bearers[middle]), name) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low == feed->bearer_count || strcmp(name_of_row(feed->sweep, feed->bearers[low]), name) != 0)
+    return SIZE_MAX;
+  if (low + 1 < feed->bearer_count &&
+      strcmp(name_of_row(feed->sweep, feed->bearers[low + 1]), name) == 0)
+    return SIZE_MAX;
+  return feed->bearers[low];
+}
+
 bool tick_wait_is_of_pool(const struct sweep_wait *wait)
 {
   return wait->id.hi == POOL_WAIT_ID && wait->via == VIA_POOL;
@@ -219,31 +287,52 @@ static int wait_list_init(struct wait_list *list, size_t waits, size_t holders)
   return list->waits && list->holders && list->memory ? 0 : -ENOMEM;
 }
 
-static int compare_holders(const void *a, const void *b)
+static int compare_words(const struct sweep *a, uint32_t x, const struct sweep *b, uint32_t y)
 {
-  const struct sweep_holder *x = a, *y = b;
+  const char *left = sweep_text(a, x), *right = sweep_text(b, y);
+
+  return strcmp(left ? left : "", right ? right : "");
+}
+
+/* By what they mean, for their words may stand in the texts of two sweeps. */
+static int compare_holders(const struct sweep *a, const struct sweep_holder *x,
+                           const struct sweep *b, const struct sweep_holder *y)
+{
+  int order = 0;
 
   if (x->target != y->target)
     return x->target < y->target ? -1 : 1;
-  return (x->actor > y->actor) - (x->actor < y->actor);
+  if (x->actor != y->actor)
+    return x->actor < y->actor ? -1 : 1;
+  if (x->peer || y->peer)
+    order = compare_words(a, x->peer, b, y->peer);
+  if (order == 0 && x->creation != y->creation)
+    return x->creation < y->creation ? -1 : 1;
+  return order == 0 && (x->name || y->name) ? compare_words(a, x->name, b, y->name) : order;
 }
 
-/* Writes the target into each holder, orders them and drops doubles: equal sets are then equal
- * arrays. */
-static uint32_t normalise_holders(struct sweep_holder *holders, uint32_t count, uint64_t target)
+static int compare_holders_of(const void *a, const void *b, void *sweep)
 {
+  return compare_holders(sweep, a, sweep, b);
+}
+
+/* Writes the target into each holder that is not a peer's, orders a wait's holders and drops
+ * doubles: equal sets then stand in equal order. */
+static void normalise_holders(struct sweep *sweep, struct sweep_wait *wait, uint64_t target)
+{
+  struct sweep_holder *holders = sweep->holders + wait->holder_first;
   uint32_t kept = 0;
 
-  for (uint32_t i = 0; i < count; i++)
-    if (holders[i].target == 0)
+  for (uint32_t i = 0; i < wait->holder_count; i++)
+    if (holders[i].target == 0 && holders[i].peer == 0)
       holders[i].target = target;
-  if (count < 2)
-    return count;
-  qsort(holders, count, sizeof(*holders), compare_holders);
-  for (uint32_t i = 0; i < count; i++)
-    if (i == 0 || compare_holders(&holders[i], &holders[i - 1]) != 0)
+  if (wait->holder_count < 2)
+    return;
+  qsort_r(holders, wait->holder_count, sizeof(*holders), compare_holders_of, sweep);
+  for (uint32_t i = 0; i < wait->holder_count; i++)
+    if (i == 0 || compare_holders(sweep, &holders[i], sweep, &holders[i - 1]) != 0)
       holders[kept++] = holders[i];
-  return kept;
+  wait->holder_count = kept;
 }
 
 /* Appends a wait of `from`; its memory starts as that of a read between the two instants. */
@@ -276,41 +365,63 @@ static int compare_waits(const struct sweep_wait *a, const struct sweep_wait *b)
   return (a->id.lo > b->id.lo) - (a->id.lo < b->id.lo);
 }
 
-/* What an earlier read of the same wait is worth to the new one. */
-static void inherit_wait(const struct sweep_wait *was, const struct sweep_holder *was_holders,
-                         const struct wait_memory *old, const struct sweep_wait *is,
-                         const struct sweep_holder *is_holders, struct wait_memory *memory)
+/* A wait with the text that the words of its holders are in. */
+struct seen_wait {
+  const struct sweep *text;
+  const struct sweep_wait *wait;
+  const struct sweep_holder *holders; /* of all waits beside it */
+};
+
+static bool same_holders(const struct seen_wait *was, const struct seen_wait *is)
 {
-  if (was->run_count != is->run_count)
+  if (was->wait->holder_count != is->wait->holder_count || was->wait->needs != is->wait->needs ||
+      was->wait->open != is->wait->open)
+    return false;
+  for (uint32_t h = 0; h < is->wait->holder_count; h++)
+    if (compare_holders(was->text, &was->holders[was->wait->holder_first + h], is->text,
+                        &is->holders[is->wait->holder_first + h]) != 0)
+      return false;
+  return true;
+}
+
+/* What an earlier read of the same wait is worth to the new one. */
+static void inherit_wait(const struct seen_wait *was, const struct wait_memory *old,
+                         const struct seen_wait *is, struct wait_memory *memory)
+{
+  if (was->wait->run_count != is->wait->run_count)
     return;
   memory->edge = old->edge;
   memory->hint = old->hint;
   memory->counted = old->counted;
-  if (is->since_ns == 0)
+  if (is->wait->since_ns == 0)
     memory->since_ns = old->since_ns;
-  if (was->holder_count != is->holder_count || was->needs != is->needs || was->open != is->open ||
-      memcmp(was_holders + was->holder_first, is_holders + is->holder_first,
-             is->holder_count * sizeof(*is_holders)) != 0) {
+  if (!same_holders(was, is)) {
     memory->counted = false; /* a wait that was handed on is an episode of another edge */
     return;
   }
+  memory->bearers = old->bearers;
   memory->end_first_ns = old->end_first_ns;
   if (memory->begin_last_ns < old->begin_last_ns)
     memory->begin_last_ns = old->begin_last_ns;
 }
 
-static void inherit_waits(const struct tick_feed *feed, struct wait_list *list)
+/* `text` is the sweep that the words of the list are in. */
+static void inherit_waits(const struct tick_feed *feed, const struct sweep *text,
+                          struct wait_list *list)
 {
   size_t j = 0, old_count = feed->sweep ? feed->sweep->wait_count : 0;
 
   for (size_t i = 0; i < list->count && j < old_count; i++) {
-    const struct sweep_wait *old = feed->sweep->waits;
+    struct sweep_wait *old = feed->sweep->waits;
 
     while (j < old_count && compare_waits(&old[j], &list->waits[i]) < 0)
       j++;
-    if (j < old_count && compare_waits(&old[j], &list->waits[i]) == 0)
-      inherit_wait(&old[j], feed->sweep->holders, &feed->waits[j], &list->waits[i], list->holders,
-                   &list->memory[i]);
+    if (j < old_count && compare_waits(&old[j], &list->waits[i]) == 0) {
+      struct seen_wait was = {feed->sweep, &old[j], feed->sweep->holders};
+      struct seen_wait is = {text, &list->waits[i], list->holders};
+
+      inherit_wait(&was, &feed->waits[j], &is, &list->memory[i]);
+    }
   }
 }
 
@@ -510,7 +621,7 @@ static bool any_pool(const struct sweep *sweep)
   return false;
 }
 
-static int list_waits_of_full(const struct sweep *sweep, const struct actor_memory *memory,
+static int list_waits_of_full(struct sweep *sweep, const struct actor_memory *memory,
                               struct wait_list *list)
 {
   size_t next = 0, extra = any_pool(sweep) ? sweep->actor_count : 0;
@@ -529,8 +640,7 @@ static int list_waits_of_full(const struct sweep *sweep, const struct actor_memo
     for (; next < sweep->wait_count && sweep->waits[next].waiter == sweep->actors[i].key; next++) {
       struct sweep_wait *wait = &sweep->waits[next];
 
-      wait->holder_count = normalise_holders(sweep->holders + wait->holder_first,
-                                             wait->holder_count, sweep->target_key);
+      normalise_holders(sweep, wait, sweep->target_key);
       (void)wait_list_add(list, wait, sweep->holders + wait->holder_first, sweep->begin_ns,
                           sweep->end_ns);
     }
@@ -590,7 +700,7 @@ static int apply_full(struct tick_feed *feed, struct sweep *sweep, struct names 
   e = list_waits_of_full(sweep, actors, &list);
   if (e)
     goto out;
-  inherit_waits(feed, &list);
+  inherit_waits(feed, sweep, &list);
   rate_target(feed, sweep);
   if (feed->sweep) {
     tell_names(feed->sweep, sweep, false, names);
@@ -601,6 +711,7 @@ static int apply_full(struct tick_feed *feed, struct sweep *sweep, struct names 
   free(feed->tables);
   sweep_free(feed->sweep);
   take_facts(feed, NULL);
+  forget_bearers(feed);
   feed->sweep = sweep;
   feed->actors = actors;
   feed->tables = tables;
@@ -650,13 +761,33 @@ struct merge {
   size_t old, row, next; /* in the old waits, in the rows and in the waits of the round */
 };
 
+/* The words of a wait that the round brought become words of the feed's sweep. Those of the
+ * waiter's wait before stand in the same places as a rule. */
+static void adopt_words(struct merge *m, struct sweep_wait *added, const struct sweep_wait *before)
+{
+  struct sweep *sweep = m->feed->sweep;
+  struct sweep_holder *holders = m->list->holders + added->holder_first;
+
+  added->object = tick_part_word(sweep, before ? before->object : 0, m->round, added->object);
+  for (uint32_t h = 0; h < added->holder_count; h++) {
+    const struct sweep_holder *old = before && h < before->holder_count
+                                         ? &sweep->holders[before->holder_first + h]
+                                         : &(struct sweep_holder){0};
+
+    if (holders[h].peer)
+      holders[h].peer = tick_part_word(sweep, old->peer, m->round, holders[h].peer);
+    if (holders[h].name)
+      holders[h].name = tick_part_word(sweep, old->name, m->round, holders[h].name);
+  }
+}
+
 /* The explicit waits of an actor come from the round where that read it again, else they stay;
  * those of pools are made anew from the rows. */
 static void merge_waits_of(struct merge *m, size_t at)
 {
   struct sweep *sweep = m->feed->sweep, *round = m->round;
+  const struct sweep_wait *before = NULL;
   uint64_t key = sweep->actors[at].key;
-  uint32_t object = 0;
   bool again;
 
   while (m->row < round->actor_count && round->actors[m->row].key < key)
@@ -665,20 +796,19 @@ static void merge_waits_of(struct merge *m, size_t at)
   for (; m->old < sweep->wait_count && sweep->waits[m->old].waiter == key; m->old++) {
     const struct wait_memory *memory = &m->feed->waits[m->old];
 
-    object = sweep->waits[m->old].object;
-    if (!again && !tick_wait_is_of_pool(&sweep->waits[m->old]))
-      (void)wait_list_add(m->list, &sweep->waits[m->old],
-                          sweep->holders + sweep->waits[m->old].holder_first, memory->begin_last_ns,
-                          memory->end_first_ns);
+    before = &sweep->waits[m->old];
+    if (!again && !tick_wait_is_of_pool(before))
+      (void)wait_list_add(m->list, before, sweep->holders + before->holder_first,
+                          memory->begin_last_ns, memory->end_first_ns);
   }
   for (; m->next < round->wait_count && round->waits[m->next].waiter == key; m->next++) {
-    struct sweep_wait *wait = &round->waits[m->next], *added;
+    struct sweep_wait *wait = &round->waits[m->next];
 
-    wait->holder_count = normalise_holders(round->holders + wait->holder_first, wait->holder_count,
-                                           sweep->target_key);
-    added = wait_list_add(m->list, wait, round->holders + wait->holder_first, round->begin_ns,
-                          round->end_ns);
-    added->object = tick_part_word(sweep, object, round, wait->object);
+    normalise_holders(round, wait, sweep->target_key);
+    adopt_words(m,
+                wait_list_add(m->list, wait, round->holders + wait->holder_first, round->begin_ns,
+                              round->end_ns),
+                before);
   }
   if (m->pools->any)
     add_waits_of_pools(m->list, m->pools, &sweep->actors[at], &m->feed->actors[at],
@@ -755,6 +885,7 @@ static int apply_overlay(struct tick_feed *feed, struct sweep *round, struct nam
   if (round->kind == SWEEP_PART) {
     rate_target(feed, round);
     tick_part_overlay(feed, round, names);
+    forget_bearers(feed);
     feed->has_pools |= any_pool(round);
   } else {
     overlay_actors(feed, round);
@@ -762,7 +893,7 @@ static int apply_overlay(struct tick_feed *feed, struct sweep *round, struct nam
   if (pools.occupants)
     find_occupants(sweep->actors, feed->actors, sweep->actor_count, &pools);
   merge_waits(&(struct merge){.feed = feed, .round = round, .pools = &pools, .list = &list});
-  inherit_waits(feed, &list);
+  inherit_waits(feed, sweep, &list);
   take_waits(feed, sweep, &list);
   feed->read_ns = round->end_ns;
   if (round->kind == SWEEP_PART) {
@@ -781,6 +912,7 @@ static void drop_rows(struct tick_feed *feed)
 {
   struct sweep *sweep = feed->sweep;
 
+  forget_bearers(feed);
   if (sweep)
     sweep->actor_count = sweep->wait_count = sweep->holder_count = sweep->table_count = 0;
 }

@@ -44,6 +44,7 @@ struct wait_memory {
   uint64_t end_first_ns;  /* end of the first read that saw it, with these holders and run count */
   uint64_t begin_last_ns; /* begin of the last one */
   uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile */
+  uint64_t bearers;       /* who had the names of its holders when they were found; 0 = not found */
   struct callgraph_place edge;
   uint32_t hint; /* row of its first holder in the feed where it was found last */
   bool counted;  /* its episode is in the call graph */
@@ -65,6 +66,8 @@ struct tick_feed {
   struct actor_memory *actors;
   struct wait_memory *waits;
   struct table_memory *tables;
+  uint32_t *bearers; /* rows with a registered name, by name; NULL until asked for */
+  size_t bearer_count;
   bool has_pools;                /* some row is a pool */
   uint64_t read_ns;              /* end of the newest read of any kind that gave rows */
   double born_per_s, died_per_s; /* NaN = unknown */
@@ -106,6 +109,9 @@ const struct sweep *tick_feed_facts(const struct tick_feed *feed);
 
 /* Index of an actor among the feed's rows, tried at `hint` first; SIZE_MAX where there is none. */
 size_t tick_feed_find(const struct tick_feed *feed, uint64_t actor, size_t hint);
+
+/* Index of the actor that has a registered name; SIZE_MAX where nobody has it, or two are said to. */
+size_t tick_feed_find_name(struct tick_feed *feed, const char *name);
 
 /* Was the wait made here, for a thread of a pool? */
 bool tick_wait_is_of_pool(const struct sweep_wait *wait);

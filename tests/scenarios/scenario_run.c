@@ -22,7 +22,7 @@
 #define START_WALL_MS 1700000000000ll
 #define TARGET_START_TICKS 100000
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 64, WORLDS_MAX = 8 };
 
 struct line {
   int number;
@@ -33,6 +33,7 @@ struct line {
 struct event {
   int64_t at_ms;
   struct line line;
+  struct world *world; /* that it happens in */
 };
 
 enum expect_kind { EXPECT_ALERT, EXPECT_NOTHING, EXPECT_VERDICT };
@@ -40,7 +41,7 @@ enum expect_kind { EXPECT_ALERT, EXPECT_NOTHING, EXPECT_VERDICT };
 struct expect {
   enum expect_kind kind;
   int line;
-  const char *rule, *summary, *waiter;
+  const char *rule, *summary, *waiter, *holder;
   char *members; /* sorted names, joined with blanks */
   uint8_t severity, state, certainty, verdict;
   int64_t after_ms, by_ms, count, met_ms;
@@ -48,7 +49,9 @@ struct expect {
 
 struct scenario {
   const char *file;
-  struct world *world;
+  struct world *worlds[WORLDS_MAX];
+  size_t world_count;
+  struct world *world; /* the process that statements are about */
   struct tick_state *state;
   struct event *events;
   size_t event_count, next_event;
@@ -218,6 +221,29 @@ static void do_young(struct scenario *sc, const struct line *line)
   sc->world->target_key = TARGET_KEY(START_NS / (10 * WORLD_MS), 4242);
 }
 
+/* process NAME PID [peer PEER] [creation N] [uid N]: a further one, or one that is there already;
+ * what follows is about it. */
+static void do_process(struct scenario *sc, const struct line *line)
+{
+  uint64_t key = TARGET_KEY(TARGET_START_TICKS, number(sc, line, word(sc, line, 2)));
+  const char *peer = text_option(sc, line, "peer");
+  struct world *world;
+
+  for (size_t i = 0; i < sc->world_count; i++)
+    if (sc->worlds[i]->target_key == key) {
+      sc->world = sc->worlds[i];
+      return;
+    }
+  if (sc->world_count == WORLDS_MAX)
+    wrong(sc, line, "too many processes");
+  world = sc->world = sc->worlds[sc->world_count++] = world_new(key, sc->world->now_ns);
+  free(world->name);
+  world->name = must(strdup(line->words[1]));
+  world->peer = peer ? must(strdup(peer)) : NULL;
+  world->creation = (uint32_t)option(sc, line, "creation", 0);
+  world->uid = option(sc, line, "uid", 1000);
+}
+
 static size_t add_actor(struct scenario *sc, const struct line *line, const char *name)
 {
   const char *kind = text_option(sc, line, "kind");
@@ -283,10 +309,55 @@ static size_t list_holders(struct scenario *sc, const struct line *line, const c
   char *copy = must(strdup(list)), *rest = NULL;
 
   for (char *name = strtok_r(copy, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
-    if (strcmp(name, "-") != 0 && strcmp(name, "?") != 0 && count < WORDS_MAX)
+    if (strcmp(name, "-") != 0 && strcmp(name, "?") != 0 && !strchr(name, '@') && count < WORDS_MAX)
       keys[count++] = sc->world->actors[find_actor(sc, line, name)].key;
   free(copy);
   return count;
+}
+
+/* The process that says that it is this peer: for keys of its actors. */
+static struct world *find_world(struct scenario *sc, const struct line *line, const char *peer,
+                                uint32_t creation)
+{
+  for (size_t i = 0; i < sc->world_count; i++)
+    if (sc->worlds[i]->peer && strcmp(sc->worlds[i]->peer, peer) == 0 &&
+        sc->worlds[i]->creation == creation)
+      return sc->worlds[i];
+  fail(sc, line->number, "there is no process %s of creation %u", peer, creation);
+  exit(1);
+}
+
+/* NAME@PEER[/CREATION]: whoever has the name there; =NAME@PEER/CREATION: that actor, by its key. */
+static void add_peer_holder(struct scenario *sc, const struct line *line, char *text,
+                            struct world_wait *w)
+{
+  char *peer = strchr(text, '@'), *slash = strchr(text, '/');
+  uint32_t creation = slash ? (uint32_t)number(sc, line, slash + 1) : 0;
+
+  if (slash)
+    *slash = '\0';
+  *peer++ = '\0';
+  if (*text == '=') {
+    struct world *own = sc->world;
+
+    sc->world = find_world(sc, line, peer, creation);
+    world_wait_for_peer(w, peer, creation, sc->world->actors[find_actor(sc, line, text + 1)].key,
+                        "<0.1.0>");
+    sc->world = own;
+  } else {
+    world_wait_for_peer(w, peer, creation, 0, text);
+  }
+}
+
+static void add_peer_holders(struct scenario *sc, const struct line *line, const char *list,
+                             struct world_wait *w)
+{
+  char *copy = must(strdup(list)), *rest = NULL;
+
+  for (char *name = strtok_r(copy, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+    if (strchr(name, '@'))
+      add_peer_holder(sc, line, name, w);
+  free(copy);
 }
 
 /* What follows the holders in a wait: VIA [any] [open] [exclusive] [timeout MS] [object NAME]
@@ -318,6 +389,7 @@ static void do_wait(struct scenario *sc, const struct line *line)
   size_t count = list_holders(sc, line, word(sc, line, 2), keys);
   struct world_wait *w = world_wait(sc->world, find_actor(sc, line, line->words[1]), keys, count);
 
+  add_peer_holders(sc, line, line->words[2], w);
   describe_wait(sc, line, 3, strchr(line->words[2], '?') != NULL, w);
 }
 
@@ -539,6 +611,7 @@ static void do_expect(struct scenario *sc, const struct line *line)
     e.kind = EXPECT_VERDICT;
     e.waiter = word(sc, line, 2);
     e.verdict = enum_word(sc, line, RELATION_WAITS, WAITS_VERDICT, word(sc, line, 3));
+    e.holder = text_option(sc, line, "holder");
   } else {
     e.kind = EXPECT_ALERT;
     e.rule = line->words[1];
@@ -557,14 +630,17 @@ static const struct statement {
   const char *name;
   void (*run)(struct scenario *sc, const struct line *line);
 } statements[] = {
-    {"every", do_every},     {"rounds", do_rounds}, {"read", do_read},       {"until", do_until},
-    {"young", do_young},     {"actor", do_actor},   {"actors", do_actors},   {"thread", do_thread},
-    {"pool", do_pool},       {"on", do_on},         {"wait", do_wait},       {"ring", do_ring},
-    {"herd", do_herd},       {"end", do_end},       {"disband", do_disband}, {"again", do_again},
-    {"forward", do_forward}, {"state", do_state},   {"die", do_die},         {"reborn", do_reborn},
-    {"flow", do_flow},       {"put", do_put},       {"drain", do_drain},     {"rename", do_rename},
-    {"table", do_table},     {"target", do_target}, {"expect", do_expect},   {"at", do_at},
-    {"from", do_from},       {"parts", do_parts},   {"hot", do_hot},
+    {"every", do_every},   {"rounds", do_rounds},   {"read", do_read},
+    {"until", do_until},   {"young", do_young},     {"actor", do_actor},
+    {"actors", do_actors}, {"thread", do_thread},   {"pool", do_pool},
+    {"on", do_on},         {"wait", do_wait},       {"ring", do_ring},
+    {"herd", do_herd},     {"end", do_end},         {"disband", do_disband},
+    {"again", do_again},   {"forward", do_forward}, {"state", do_state},
+    {"die", do_die},       {"reborn", do_reborn},   {"flow", do_flow},
+    {"put", do_put},       {"drain", do_drain},     {"rename", do_rename},
+    {"table", do_table},   {"target", do_target},   {"expect", do_expect},
+    {"at", do_at},         {"from", do_from},       {"parts", do_parts},
+    {"hot", do_hot},       {"process", do_process},
 };
 
 static void run_statement(struct scenario *sc, const struct line *line)
@@ -580,7 +656,8 @@ static void run_statement(struct scenario *sc, const struct line *line)
 
 static void add_event(struct scenario *sc, const struct line *line, int skip, int64_t at_ms)
 {
-  struct event e = {at_ms, {.number = line->number, .word_count = line->word_count - skip}};
+  struct event e = {
+      at_ms, {.number = line->number, .word_count = line->word_count - skip}, sc->world};
 
   if (line->word_count <= skip)
     wrong(sc, line, "a statement is missing");
@@ -693,8 +770,11 @@ static void check_alert(struct scenario *sc, const struct snapshot *s, uint32_t 
 
 static void check_verdict(const struct snapshot *s, uint32_t row, struct expect *e, int64_t ms)
 {
-  const char *waiter = snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, row);
+  const char *waiter = snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, row),
+             *holder = snapshot_text(s, RELATION_WAITS, WAITS_HOLDER_NAME, row);
 
+  if (e->holder && (!holder || strcmp(holder, e->holder) != 0))
+    return;
   if (e->kind == EXPECT_VERDICT && e->met_ms < 0 && ms >= e->after_ms && waiter &&
       strcmp(waiter, e->waiter) == 0 &&
       snapshot_enum(s, RELATION_WAITS, WAITS_VERDICT, row) == e->verdict &&
@@ -762,6 +842,13 @@ static void check_met(struct scenario *sc)
 
 /* --- time --- */
 
+static void move_clocks(struct scenario *sc, uint64_t to_ns)
+{
+  for (size_t i = 0; i < sc->world_count; i++)
+    if (to_ns > sc->worlds[i]->now_ns)
+      sc->worlds[i]->now_ns = to_ns;
+}
+
 static void advance(void *context, uint64_t to_ns)
 {
   struct scenario *sc = context;
@@ -772,13 +859,12 @@ static void advance(void *context, uint64_t to_ns)
 
     if (at_ns > to_ns)
       break;
-    if (at_ns > sc->world->now_ns)
-      sc->world->now_ns = at_ns;
+    move_clocks(sc, at_ns);
     sc->next_event++;
+    sc->world = e->world;
     run_statement(sc, &e->line);
   }
-  if (to_ns > sc->world->now_ns)
-    sc->world->now_ns = to_ns;
+  move_clocks(sc, to_ns);
 }
 
 static struct tick_clock clock_of(const struct scenario *sc)
@@ -800,27 +886,37 @@ static void tick(struct scenario *sc, struct sweep *const *sweeps, size_t count)
   snapshot_unref(snapshot);
 }
 
-/* The sweeps of both sources; those of threads only where there are some. */
-static size_t read_all(struct scenario *sc, enum sweep_kind kind, struct sweep *sweeps[2])
+/* The sweeps of both sources of a process; those of threads only where there are some. */
+static size_t read_world(struct scenario *sc, struct world *world, enum sweep_kind kind,
+                         struct sweep *sweeps[2])
 {
   bool threads = false;
   size_t count = 0;
   uint64_t read_ns = (uint64_t)sc->read_ms * WORLD_MS;
-  struct world_reader reader = {advance, sc,
-                                sc->world->actor_count ? read_ns / sc->world->actor_count : 0};
+  struct world_reader reader = {advance, sc, world->actor_count ? read_ns / world->actor_count : 0};
 
-  for (size_t i = 0; i < sc->world->actor_count; i++)
-    threads = threads || sc->world->actors[i].tag == SOURCE_TAG_THREAD;
-  sweeps[count++] = world_sweep(sc->world, SOURCE_TAG_HOOK, kind, &reader);
+  for (size_t i = 0; i < world->actor_count; i++)
+    threads = threads || world->actors[i].tag == SOURCE_TAG_THREAD;
+  sweeps[count++] = world_sweep(world, SOURCE_TAG_HOOK, kind, &reader);
   if (threads)
-    sweeps[count++] = world_sweep(sc->world, SOURCE_TAG_THREAD, kind, &reader);
-  advance(sc, sc->world->now_ns + 1000); /* a read takes time */
+    sweeps[count++] = world_sweep(world, SOURCE_TAG_THREAD, kind, &reader);
+  advance(sc, world->now_ns + 1000); /* a read takes time */
+  return count;
+}
+
+/* One process after the other. */
+static size_t read_all(struct scenario *sc, enum sweep_kind kind, struct sweep *sweeps[])
+{
+  size_t count = 0;
+
+  for (size_t i = 0; i < sc->world_count; i++)
+    count += read_world(sc, sc->worlds[i], kind, sweeps + count);
   return count;
 }
 
 static void sweep(struct scenario *sc, enum sweep_kind kind)
 {
-  struct sweep *sweeps[2];
+  struct sweep *sweeps[2 * WORLDS_MAX];
   size_t count = read_all(sc, kind, sweeps);
 
   tick(sc, sweeps, count);
@@ -828,7 +924,7 @@ static void sweep(struct scenario *sc, enum sweep_kind kind)
 
 static void wait_round(struct scenario *sc)
 {
-  struct sweep *sweeps[2];
+  struct sweep *sweeps[2 * WORLDS_MAX];
   size_t count = read_all(sc, SWEEP_ROUND, sweeps);
   bool changed = false;
   int error = tick_round(sc->state, sweeps, count, clock_of(sc), &changed);
@@ -913,7 +1009,8 @@ static void done(struct scenario *sc)
   free(sc->events);
   free(sc->expects);
   tick_state_free(sc->state);
-  world_free(sc->world);
+  for (size_t i = 0; i < sc->world_count; i++)
+    world_free(sc->worlds[i]);
 }
 
 int main(int argc, char **argv)
@@ -926,7 +1023,8 @@ int main(int argc, char **argv)
   }
   sc.file = argv[1];
   sc.verbose = argc > 2 && strcmp(argv[2], "-v") == 0;
-  sc.world = world_new(TARGET_KEY(TARGET_START_TICKS, 4242), START_NS);
+  sc.world = sc.worlds[sc.world_count++] =
+      world_new(TARGET_KEY(TARGET_START_TICKS, 4242), START_NS);
   sc.state = must(tick_state_new("host", "boot"));
   load(&sc);
   play(&sc);

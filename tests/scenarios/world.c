@@ -19,6 +19,8 @@ struct world *world_new(uint64_t target_key, uint64_t now_ns)
   struct world *world = must(calloc(1, sizeof(*world)));
 
   world->target_key = target_key;
+  world->name = must(strdup("demo"));
+  world->uid = VALUE_UNKNOWN;
   world->now_ns = now_ns;
   world->state = TARGET_RUNNING;
   world->interval_ns = VALUE_UNKNOWN;
@@ -29,6 +31,11 @@ struct world *world_new(uint64_t target_key, uint64_t now_ns)
 
 static void wait_done(struct world_wait *wait)
 {
+  for (size_t i = 0; i < wait->peer_count; i++) {
+    free(wait->peers[i].peer);
+    free(wait->peers[i].name);
+  }
+  free(wait->peers);
   free(wait->holders);
   free(wait->object);
 }
@@ -55,6 +62,8 @@ void world_free(struct world *world)
     free(world->tables[i].name);
   free(world->actors);
   free(world->tables);
+  free(world->name);
+  free(world->peer);
   free(world);
 }
 
@@ -159,6 +168,14 @@ struct world_wait *world_wait(struct world *world, size_t actor, const uint64_t 
   return w;
 }
 
+void world_wait_for_peer(struct world_wait *w, const char *peer, uint32_t creation, uint64_t actor,
+                         const char *name)
+{
+  w->peers = must(realloc(w->peers, (w->peer_count + 1) * sizeof(*w->peers)));
+  w->peers[w->peer_count++] = (struct world_peer_holder){must(strdup(peer)), creation, actor,
+                                                         name ? must(strdup(name)) : NULL};
+}
+
 void world_end_wait(struct world *world, size_t actor)
 {
   struct world_actor *a = &world->actors[actor];
@@ -223,6 +240,16 @@ static void read_wait(const struct world *world, const struct world_actor *a,
     *h = (struct sweep_holder){.actor = from->holders[i]};
     w->holder_count++;
   }
+  for (size_t i = 0; i < from->peer_count; i++) {
+    const struct world_peer_holder *p = &from->peers[i];
+    struct sweep_holder *h = must(sweep_add_holder(sweep));
+
+    h->actor = p->actor;
+    h->creation = p->creation;
+    h->peer = sweep_add_text(sweep, p->peer, strlen(p->peer));
+    h->name = p->name ? sweep_add_text(sweep, p->name, strlen(p->name)) : 0;
+    w->holder_count++;
+  }
 }
 
 static void read_actor(const struct world *world, struct world_actor *a, struct sweep *sweep)
@@ -272,7 +299,10 @@ static void read_target(const struct world *world, const char *runtime, struct s
 {
   struct sweep_target *t = &sweep->target;
 
-  t->name = sweep_add_text(sweep, "demo", 4);
+  t->name = sweep_add_text(sweep, world->name, strlen(world->name));
+  t->peer = world->peer ? sweep_add_text(sweep, world->peer, strlen(world->peer)) : 0;
+  t->creation = world->creation;
+  t->uid = world->uid;
   t->runtime = sweep_add_text(sweep, runtime, strlen(runtime));
   t->reason = world->reason ? sweep_add_text(sweep, world->reason, strlen(world->reason)) : 0;
   t->state = world->state;

@@ -15,12 +15,22 @@
 
 #define WORLD_MS 1000000ull /* nanoseconds */
 
+/* A holder in another process, as sweep_holder says it. */
+struct world_peer_holder {
+  char *peer;
+  uint32_t creation;
+  uint64_t actor; /* 0: whoever has the name */
+  char *name;
+};
+
 struct world_wait {
   struct wait_id id; /* new for each wait */
   uint64_t since_ns;
   int64_t timeout_ns; /* VALUE_UNKNOWN: none, or some of unknown length */
   uint64_t *holders;  /* keys as they were then: a later actor in the same slot has another */
   size_t holder_count;
+  struct world_peer_holder *peers;
+  size_t peer_count;
   char *object;
   uint8_t via, needs, timeout, rank;
   bool open, exclusive;
@@ -60,6 +70,10 @@ struct world_table {
 
 struct world {
   uint64_t target_key;
+  char *name;
+  char *peer; /* NULL: it is no member of a cluster */
+  uint32_t creation;
+  int64_t uid;
   uint64_t now_ns;
   uint64_t wait_number; /* of the last wait: ids are never used twice */
   struct world_actor *actors;
@@ -92,6 +106,8 @@ int64_t world_depth(const struct world *world, const struct world_actor *actor);
  * differs from: a call for all of its holders, closed, no timeout. */
 struct world_wait *world_wait(struct world *world, size_t actor, const uint64_t *holders,
                               size_t holder_count);
+void world_wait_for_peer(struct world_wait *wait, const char *peer, uint32_t creation,
+                         uint64_t actor, const char *name);
 void world_end_wait(struct world *world, size_t actor); /* the innermost */
 
 /* The actor is gone with its waits; the slot stays. world_reborn puts a new one there, of the same
