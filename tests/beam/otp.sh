@@ -19,7 +19,7 @@
 # needs an epmd, which a node there cannot start: start the machine's (epmd -daemon), the network is the same.
 #
 # IMPASSE_OTP_CACHE   where they are kept, default build/otp
-# IMPASSE_OTP_UBUNTU  when 1, releases that no Debian has come from Ubuntu (needs the package ubuntu-archive-keyring)
+# IMPASSE_OTP_UBUNTU  when 1, releases that no Debian has come from Ubuntu
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -63,9 +63,13 @@ suites_of() {
 # signatures are checked as ever.
 apt_root() {
   local dir=$1 distribution=${2%%/*} suite=${2#*/} type=${3-deb} keyring
-  keyring=$(row "$archives" "$distribution" 3)
   mkdir -p "$dir"/{lists,cache,etc}/partial "$dir"/etc/{apt.conf.d,preferences.d,sources.list.d}
-  [ -r "$keyring" ] || { echo "no key to trust its packages by: $keyring" >"$dir/log"; return 1; }
+  keyring=$(row "$archives" "$distribution" 3)
+  if [ ! -r "$keyring" ] && [ "$distribution" = ubuntu ]; then
+    ubuntu_keys "$dir/keys" || { echo 'the keys of Ubuntu could not be downloaded from Debian' >"$dir/log"; return 1; }
+    keyring=$dir/keys/root/$keyring
+  fi
+  [ -r "$keyring" ] || { echo "no keys to trust its packages by: $keyring" >"$dir/log"; return 1; }
   : >"$dir/status"
   printf '%s [signed-by=%s] %s %s %s\n' "$type" "$keyring" "$(row "$archives" "$distribution" 2)" "$suite" \
     "$(row "$archives" "$distribution" 4)" >"$dir/etc/sources.list"
@@ -80,6 +84,19 @@ APT::Update::Error-Mode "any";
 APT::Sandbox::User "$(id -un)";
 END
   APT_CONFIG=$dir/apt.conf apt-get update -qq 2>"$dir/log"
+}
+
+# Debian vouches for Ubuntu's keys.
+ubuntu_keys() {
+  mkdir -p "$1" && apt_root "$1/apt" debian/trixie && download "$1" "$1/apt" ubuntu-keyring &&
+    dpkg-deb -x "$1"/ubuntu-keyring_*.deb "$1/root"
+}
+
+# download FOLDER APT PACKAGE...: packages of the apt under APT, into FOLDER.
+download() {
+  local folder=$1 apt=$2
+  shift 2
+  (cd "$folder" && APT_CONFIG=$apt/apt.conf apt-get download -qq "$@" 2>"$apt/log")
 }
 
 # Whether the apt under DIR offers this release.
@@ -106,7 +123,7 @@ fetch() {
   apt_root "$work/apt" "$suite" || { say "$suite: $(sed 1q "$work/apt/log")"; return 1; }
   offers "$work/apt" "$major" || { say "$suite has no OTP $major"; return 1; }
   # shellcheck disable=SC2046
-  (cd "$work/debs" && APT_CONFIG=$work/apt/apt.conf apt-get download -qq $(packages "$work/apt") 2>"$work/apt/log") ||
+  download "$work/debs" "$work/apt" $(packages "$work/apt") ||
     { say "$suite: $(sed 1q "$work/apt/log")"; return 1; }
   for top in bin lib lib64 sbin; do
     mkdir -p "$work/root/usr/$top" && ln -s "usr/$top" "$work/root/$top"
