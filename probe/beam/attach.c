@@ -17,7 +17,7 @@ enum {
   AUXV_BYTES = 4096,
   PAGE = 4096,
   DATA_MOST = 64 << 20, /* writable data of the executable */
-  CACHE_LINE = 64,
+  NAMES_MOST = 16,
 };
 
 /* What is at hand while a node is attached. */
@@ -46,6 +46,15 @@ static int refuse_read(struct attach *attach, int error)
 {
   reach_explain(reach_pid(attach->target), error, attach->reason, SOURCE_REASON_BYTES);
   return error;
+}
+
+/* "refused: WORDS (invariant NAME)", or for what time may heal "not yet: ...". */
+static int refuse_invariant(struct attach *attach, int error, const char *words,
+                            const char *invariant)
+{
+  const struct beam_node *node = attach->node;
+  return refuse(attach, error, "%s: %s (invariant %s, Erlang/OTP %d, erts %s)",
+                error == -EAGAIN ? "not yet" : "refused", words, invariant, node->otp, node->erts);
 }
 
 /* The address at which the kernel put the executable: where it was entered, less where the file says. */
@@ -117,12 +126,7 @@ static uint64_t symbol_word(const struct attach *attach, const char *name)
   return address && beam_memory_word(attach->node->memory, address, &word) == 0 ? word : 0;
 }
 
-static uint32_t symbol_count(const struct attach *attach, const char *name)
-{
-  uint64_t count = symbol_word(attach, name);
-  return count <= BEAM_SCHEDULERS_MOST ? (uint32_t)count : 0;
-}
-
+/* Exported through OTP 27 by most builds; what is hidden stays 0. */
 static void find_by_symbols(struct attach *attach)
 {
   struct beam_node *node = attach->node;
@@ -130,57 +134,93 @@ static void find_by_symbols(struct attach *attach)
   node->atom_table = symbol(attach, "erts_atom_table");
   node->active_code_index = symbol(attach, "the_active_code_index");
   node->schedulers = symbol_word(attach, "erts_aligned_scheduler_data");
-  node->scheduler_count = symbol_count(attach, "erts_no_schedulers");
   node->dirty_cpu_schedulers = symbol_word(attach, "erts_aligned_dirty_cpu_scheduler_data");
-  node->dirty_cpu_count = symbol_count(attach, "erts_no_dirty_cpu_schedulers");
   node->dirty_io_schedulers = symbol_word(attach, "erts_aligned_dirty_io_scheduler_data");
-  node->dirty_io_count = symbol_count(attach, "erts_no_dirty_io_schedulers");
   node->this_node = symbol_word(attach, "erts_this_node");
   node->db_hash = symbol(attach, "db_hash");
   node->db_tree = symbol(attach, "db_tree");
   node->db_catree = symbol(attach, "db_catree");
-  node->found_by = BEAM_BY_SYMBOLS;
+  node->found_by = node->processes.address ? BEAM_BY_SYMBOLS : BEAM_BY_SCAN;
 }
 
-/* Masks are words of 4 bytes in some versions and of 8 in others. */
-static uint64_t table_mask(const struct beam_layout *layout, const unsigned char *bytes,
-                           int32_t offset)
+/* Where the name of the table of atoms may stand: the end of a longer text serves, too. */
+struct names {
+  uint64_t base, addresses[NAMES_MOST];
+  size_t count;
+};
+
+static int add_name(const struct elf_file *file, uint64_t address, void *context)
 {
-  bool wide = layout->ptab_pix_cl_mask - layout->ptab_pix_mask >= 8;
-  return wide ? beam_u64(bytes, offset) : beam_u32(bytes, offset);
+  struct names *names = context;
+  (void)file;
+  names->addresses[names->count++] = names->base + address;
+  return names->count == NAMES_MOST;
 }
 
-static int read_process_table(struct attach *attach)
+static int find_atom_table(struct attach *attach)
 {
-  enum { TABLE_MOST = 1024 };
-  unsigned char bytes[TABLE_MOST];
-  const struct beam_layout *layout = &attach->node->layout;
-  struct beam_ptab *table = &attach->node->processes;
-  if (layout->sz_ptab > TABLE_MOST ||
-      beam_memory_read(attach->node->memory, table->address, bytes, (size_t)layout->sz_ptab) != 0)
-    return refuse(attach, -EPROTO, "refused: no table of processes (invariant process-table)");
-  table->slots = beam_u64(bytes, layout->ptab_tab);
-  table->most = beam_u32(bytes, layout->ptab_max);
-  table->pix_mask = table_mask(layout, bytes, layout->ptab_pix_mask);
-  table->pix_cl_mask = table_mask(layout, bytes, layout->ptab_pix_cl_mask);
-  table->pix_cli_mask = table_mask(layout, bytes, layout->ptab_pix_cli_mask);
-  table->pix_cl_shift = beam_u32(bytes, layout->ptab_pix_cl_shift);
-  table->pix_cli_shift = beam_u32(bytes, layout->ptab_pix_cli_shift);
-  return 0;
+  static const char name[] = "atom_tab";
+  struct names names = {.base = attach->node->base};
+  if (attach->node->atom_table)
+    return 0;
+  (void)elf_file_search(&attach->file, name, sizeof name, add_name,
+                        &names); /* counts what it finds */
+  return scan_atom_table(&attach->area, attach->node, names.addresses, names.count);
 }
 
-static int measure(struct attach *attach)
+static int find_process_table(struct attach *attach)
 {
   struct beam_node *node = attach->node;
-  node->ets_list_offset = -1;
-  if (scan_code_ranges(&attach->area, node, &node->code_ranges) != 0)
-    return refuse(attach, -EPROTO, "refused: no ranges of loaded code (invariant code-ranges)");
-  node->scheduler_stride =
-      ((uint64_t)node->layout.sz_sched + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-  if (node->scheduler_count > 1 && scan_scheduler_stride(node, &node->scheduler_stride) != 0)
-    return refuse(attach, -EPROTO, "refused: no second scheduler (invariant scheduler-stride)");
-  if (scan_ets_list(node, &node->ets_list_offset) != 0)
-    return refuse(attach, -EAGAIN, "it is just booting: no table yet (invariant ets-list)");
+  return node->processes.address ? scan_read_process_table(node)
+                                 : scan_process_table(&attach->area, node);
+}
+
+static int find_code_ranges(struct attach *attach)
+{
+  return scan_code_ranges(&attach->area, attach->node);
+}
+
+static int find_schedulers(struct attach *attach)
+{
+  struct beam_node *node = attach->node;
+  int error = node->schedulers ? 0 : scan_schedulers(&attach->area, node);
+  return error ? error : scan_scheduler_stride(node);
+}
+
+static int find_ets_list(struct attach *attach)
+{
+  return scan_ets_list(attach->node);
+}
+
+/* What a node has from its first instant on, and what comes while it boots. */
+static const struct step {
+  const char *invariant, *words;
+  int error;
+  int (*find)(struct attach *attach);
+} STEPS[] = {
+    {"process-table", "its table of processes is not where it should be", -EPROTO,
+     find_process_table},
+    {"atom-table", "its table of atoms is not where it should be", -EPROTO, find_atom_table},
+    {"schedulers", "its schedulers are not where they should be", -EPROTO, find_schedulers},
+    {"code-ranges", "it has loaded no code yet", -EAGAIN, find_code_ranges},
+    {"ets-list", "it has no ETS table yet", -EAGAIN, find_ets_list},
+};
+
+static int find_all(struct attach *attach)
+{
+  struct beam_node *node = attach->node;
+  find_by_symbols(attach);
+  for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+    int error = STEPS[i].find(attach);
+    if (error == -ENOENT)
+      return refuse_invariant(attach, STEPS[i].error, STEPS[i].words, STEPS[i].invariant);
+    if (error)
+      return refuse_read(attach, error);
+  }
+  /* Without these a node is still of use: they stay 0. */
+  if (!node->this_node)
+    (void)scan_this_node(&attach->area, node);
+  (void)scan_persistent_terms(&attach->area, node);
   return 0;
 }
 
@@ -196,10 +236,7 @@ int beam_attach(struct reach_target *target, struct beam_memory *memory, struct 
     error = read_area(&attach);
   if (error)
     goto out;
-  find_by_symbols(&attach);
-  error = read_process_table(&attach);
-  if (!error)
-    error = measure(&attach);
+  error = find_all(&attach);
   if (!error)
     *ret_node = node;
 out:

@@ -10,6 +10,7 @@
 
 #include "probe/beam/layout.h"
 #include "probe/beam/memory.h"
+#include "probe/beam/term.h"
 
 enum {
   BEAM_SCHEDULERS_MOST = 1024,
@@ -53,5 +54,9 @@ struct beam_node {
 
 /* Number of the slot that a pid's word belongs to. Pure. */
 uint32_t beam_node_slot(const struct beam_node *node, uint64_t pid_word);
+
+/* The numbers with which a pid of this node is printed: from 26 on they take the node's own masks, so
+ * beam_pid_of_word alone does not do. Pure. */
+struct beam_pid beam_node_pid(const struct beam_node *node, uint64_t pid_word);
 
 #endif
