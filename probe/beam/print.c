@@ -206,7 +206,7 @@ void print_atom(const struct print *print, uint64_t atom, struct print_text *tex
 
 void print_pid(const struct print *print, uint64_t pid_word, struct print_text *text)
 {
-  struct beam_pid pid = beam_pid_of_word(print->node->otp, pid_word);
+  struct beam_pid pid = beam_node_pid(print->node, pid_word);
 
   print_text_format(text, "<0.%u.%u>", pid.number, pid.serial);
 }

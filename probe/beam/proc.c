@@ -102,7 +102,7 @@ enum beam_proc_read beam_proc_decode(const struct beam_node *node, const char *b
           {
               .address = place.address,
               .word = word,
-              .key = beam_pid_key(beam_pid_of_word(node->otp, word)),
+              .key = beam_pid_key(beam_node_pid(node, word)),
               .slot = place.slot,
               .state = state,
               .stop = beam_u64(bytes, l->p_stop),

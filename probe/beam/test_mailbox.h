@@ -43,7 +43,7 @@ static inline struct beam_proc test_proc(const struct test_node *node, const cha
     if (beam_proc_decode(&node->node, bytes, (struct beam_proc_place){at, slot}, &facts) !=
         BEAM_PROC_READ)
       continue;
-    is = beam_pid_of_word(node->node.otp, facts.proc.word);
+    is = beam_node_pid(&node->node, facts.proc.word);
     if (is.number == wanted.number && is.serial == wanted.serial)
       return facts.proc;
   }
