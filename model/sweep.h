@@ -183,6 +183,10 @@ struct sweep {
   uint8_t kind;      /* enum sweep_kind */
   uint64_t begin_ns; /* CLOCK_MONOTONIC before the first byte was read */
   uint64_t end_ns;   /* after the last */
+  /* The target stood still all the while (a crash dump): its waits all lasted from begin_ns to end_ns,
+   * so their edges coexisted, and those without since_ns have lasted nobody knows how long. Rows of
+   * one that is gone stay: they are how it ended. */
+  bool instant;
   struct sweep_target target;
   struct sweep_actor *actors;
   struct sweep_wait *waits;

@@ -42,6 +42,8 @@ struct section {
 
 static int64_t age_ms(const struct fill *f, uint64_t since_ns)
 {
+  if (since_ns == 0)
+    return VALUE_UNKNOWN;
   return f->now_ns > since_ns ? (int64_t)((f->now_ns - since_ns) / 1000000) : 0;
 }
 

@@ -356,6 +356,15 @@ static struct sweep_wait *wait_list_add(struct wait_list *list, const struct swe
   return copy;
 }
 
+/* Of a target that stood still: one read is as good as two. */
+static void lasted_all_the_while(struct wait_memory *memory, const struct sweep *sweep,
+                                 const struct sweep_wait *wait)
+{
+  memory->end_first_ns = sweep->begin_ns;
+  memory->begin_last_ns = sweep->end_ns;
+  memory->since_ns = wait->since_ns;
+}
+
 static int compare_waits(const struct sweep_wait *a, const struct sweep_wait *b)
 {
   if (a->waiter != b->waiter)
@@ -643,6 +652,8 @@ static int list_waits_of_full(struct sweep *sweep, const struct actor_memory *me
       normalise_holders(sweep, wait, sweep->target_key);
       (void)wait_list_add(list, wait, sweep->holders + wait->holder_first, sweep->begin_ns,
                           sweep->end_ns);
+      if (sweep->instant)
+        lasted_all_the_while(&list->memory[list->count - 1], sweep, wait);
     }
     if (extra)
       add_waits_of_pools(list, &pools, &sweep->actors[i], &memory[i], sweep->target_key);
@@ -935,7 +946,7 @@ static void see_whether_gone(struct tick_target *target, uint64_t now_ns)
   for (size_t i = 0; i < target->feed_count; i++) {
     const struct sweep *facts = tick_feed_facts(target->feeds[i]);
 
-    gone |= facts && facts->target.state == TARGET_GONE;
+    gone |= facts && facts->target.state == TARGET_GONE && !facts->instant;
   }
   if (!gone) {
     target->gone_since_ns = 0;

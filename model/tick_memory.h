@@ -43,7 +43,7 @@ struct actor_memory {
 struct wait_memory {
   uint64_t end_first_ns;  /* end of the first read that saw it, with these holders and run count */
   uint64_t begin_last_ns; /* begin of the last one */
-  uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile */
+  uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile; 0 = unknown */
   uint64_t bearers;       /* who had the names of its holders when they were found; 0 = not found */
   struct callgraph_place edge;
   uint32_t hint; /* row of its first holder in the feed where it was found last */

@@ -738,6 +738,25 @@ static struct sweep *with_left_over_wait(struct sweep *sweep)
   return sweep;
 }
 
+/* A crash dump: it is one read, and the target is gone. */
+static void what_is_of_one_instant_needs_no_second_read(void **context)
+{
+  struct world *w = *context;
+  struct sweep *sweep = read_full(w);
+
+  sweep->instant = true;
+  sweep->target.state = TARGET_GONE;
+  calls(sweep, KEY(1), KEY(2), 1);
+  calls(sweep, KEY(2), KEY(1), 1);
+  step(w, sweep);
+  expect_verdict(w, KEY(1), "deadlock", "confirmed");
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_WAITS, WAITS_BLOCKED_MS, 0), VALUE_UNKNOWN);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_ACTORS, ACTORS_BLOCKED_MS, 0), VALUE_UNKNOWN);
+  pass(w, 3);
+  step(w, NULL);
+  expect_verdict(w, KEY(2), "deadlock", "confirmed");
+}
+
 static void a_pool_whose_workers_wait_for_it_is_a_deadlock(void **context)
 {
   struct world *w = *context;
@@ -1165,6 +1184,7 @@ int main(void)
       TEST(the_time_of_a_wait_goes_on_from_when_it_was_first_seen),
       TEST(a_core_is_an_edge_with_both_ends_in_it),
       TEST(edges_between_processes_count_within_one_user),
+      TEST(what_is_of_one_instant_needs_no_second_read),
       TEST(a_pool_whose_workers_wait_for_it_is_a_deadlock),
       TEST(a_pool_is_confirmed_by_rounds_that_read_its_workers_only),
       TEST(an_actor_and_its_thread_are_one_node),
