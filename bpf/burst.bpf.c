@@ -17,7 +17,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { KEYS_MOST = 4096 };
+enum { KEYS_MOST = 4096, THREADS_MOST = 4096 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -26,12 +26,20 @@ struct {
   __type(value, __u64);
 } counts SEC(".maps");
 
+struct { /* thread -> who sent last in it */
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, THREADS_MOST);
+  __type(key, __u32);
+  __type(value, __u64);
+} last_sender SEC(".maps");
+
 const volatile __u64 receiver;   /* address of its struct process */
 const volatile __u32 pid_offset; /* of the pid's word in a struct process */
 const volatile __u64 most_hits;  /* then nothing more is counted */
 __u64 hits;                      /* of the probe */
 __u64 matched;                   /* of them, those that were asked for */
 __u64 uncounted;                 /* of them, those that found no room in `counts` */
+__u64 turns;                     /* times that another sender than before was seen in a thread */
 __u64 first_ns;                  /* when the first hit came */
 __u64 full_ns;                   /* when `most_hits` was reached, 0 not yet */
 
@@ -116,6 +124,20 @@ static __always_inline void count(const struct burst_key *key)
     (void)__sync_fetch_and_add(&uncounted, 1);
 }
 
+static __always_inline void count_turn(__u64 who)
+{
+  __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  __u64 *last = bpf_map_lookup_elem(&last_sender, &tid);
+
+  if (last && *last == who)
+    return;
+  if (last)
+    *last = who;
+  else
+    (void)bpf_map_update_elem(&last_sender, &tid, &who, BPF_ANY); /* no room: a turn each time */
+  (void)__sync_fetch_and_add(&turns, 1);
+}
+
 SEC("uprobe")
 int count_send(struct pt_regs *ctx)
 {
@@ -124,6 +146,7 @@ int count_send(struct pt_regs *ctx)
   if (!hit() || (__u64)PT_REGS_PARM2(ctx) != receiver)
     return 0;
   key.who = word_at((__u64)PT_REGS_PARM1(ctx) + pid_offset);
+  count_turn(key.who);
   shape_of((__u64)PT_REGS_PARM4(ctx), &key);
   count(&key);
   return 0;

@@ -112,6 +112,7 @@ static void read_totals(const struct burst_bpf *skeleton, uint64_t most_hits, ui
   counts->hits = skeleton->bss->hits;
   counts->seen = counts->hits < most_hits ? counts->hits : most_hits;
   counts->matched = skeleton->bss->matched;
+  counts->turns = skeleton->bss->turns;
   counts->uncounted = skeleton->bss->uncounted;
   if (full_ns)
     end_ns = full_ns;

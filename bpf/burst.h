@@ -40,10 +40,13 @@ struct burst_count {
 struct burst_counts {
   struct burst_count *list; /* most frequent first */
   size_t count;
-  uint64_t hits;        /* of the probe, until it was taken away: what the target paid for */
-  uint64_t seen;        /* of them, those that were looked at: at most most_hits */
-  uint64_t matched;     /* of those, the ones asked for */
-  uint64_t uncounted;   /* matched, but too many shapes to keep them apart */
+  uint64_t hits;      /* of the probe, until it was taken away: what the target paid for */
+  uint64_t seen;      /* of them, those that were looked at: at most most_hits */
+  uint64_t matched;   /* of those, the ones asked for */
+  uint64_t uncounted; /* matched, but too many shapes to keep them apart */
+  /* A process of a node sends thousands of messages before the next one runs, so a short sample is as
+   * good as the number of turns that it saw, not as that of its messages. BURST_AT_SEND only. */
+  uint64_t turns;
   uint64_t duration_ns; /* in which `seen` were seen */
   enum burst_end end;
 };

@@ -16,6 +16,7 @@
 #ifndef IMPASSE_PROBE_BEAM_TEST_NODE_H
 #define IMPASSE_PROBE_BEAM_TEST_NODE_H
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -177,7 +178,12 @@ static inline void test_node_attach(struct test_node *node)
     test_node_fail("cannot open the node: %d", error);
   beam_memory_init(&node->memory, node->target);
   beam_memory_begin(&node->memory);
-  error = beam_attach(node->target, &node->memory, &node->node, reason);
+  for (int ms = 0; ms < TEST_NODE_DEADLINE_MS; ms++) { /* it may still be loading code */
+    error = beam_attach(node->target, &node->memory, &node->node, reason);
+    if (error != -EAGAIN)
+      break;
+    (void)poll(NULL, 0, 1);
+  }
   if (error)
     test_node_fail("attach refused: %d, %s", error, reason);
 }
