@@ -21,10 +21,13 @@
 #include "probe/beam/atom.h"
 #include "probe/beam/attach.h"
 #include "probe/beam/code.h"
+#include "probe/beam/exits.h"
 #include "probe/beam/mailbox.h"
 #include "probe/beam/names.h"
+#include "probe/beam/senders.h"
 #include "probe/beam/sweep.h"
 #include "probe/beam/sweep_facts.h"
+#include "probe/beam/wait.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
 
@@ -39,6 +42,7 @@ struct session {
   struct beam_code *code;
   struct beam_names *names;
   struct beam_sweep *rows;
+  struct beam_waits *waits;
   struct sweep_facts facts;
   int64_t lost_told; /* of beam_sweep_lost, in gaps */
 };
@@ -50,6 +54,7 @@ static void source_close(void *context)
   struct session *session = context;
   if (!session)
     return;
+  beam_waits_free(session->waits);
   beam_sweep_free(session->rows);
   beam_names_free(session->names);
   beam_code_free(session->code);
@@ -69,8 +74,9 @@ static int make_readers(struct session *session)
   if (!session->names)
     return -ENOMEM;
   session->rows = beam_sweep_new(node, session->names);
+  session->waits = beam_waits_new(node, session->atoms, session->code);
   sweep_facts_init(&session->facts, node);
-  return session->rows ? 0 : -ENOMEM;
+  return session->rows && session->waits ? 0 : -ENOMEM;
 }
 
 static int source_open(struct reach_target *target, void **ret_session,
@@ -173,6 +179,25 @@ static void tell_losses(struct session *session, struct sweep *sweep)
   session->lost_told = lost;
 }
 
+static uint64_t by_name(void *names, uint64_t atom)
+{
+  return beam_names_by_name(names, atom);
+}
+
+static bool lives(void *names, uint64_t word)
+{
+  return beam_names_lives(names, word);
+}
+
+static int fill_waits(struct session *session, struct sweep *sweep)
+{
+  const struct beam_waits_world world = {session->names, by_name, lives};
+  size_t count;
+  const struct beam_proc *candidates = beam_sweep_candidates(session->rows, &count);
+  int error = beam_waits_read(session->waits, candidates, count, &world, sweep);
+  return error ? error : beam_sweep_end(session->rows, sweep);
+}
+
 static int fill(struct session *session, struct sweep *sweep)
 {
   beam_memory_begin(&session->memory);
@@ -181,7 +206,7 @@ static int fill(struct session *session, struct sweep *sweep)
   if (!error)
     error = beam_sweep_rows(session->rows, sweep);
   if (!error)
-    error = beam_sweep_end(session->rows, sweep);
+    error = fill_waits(session, sweep);
   if (error)
     return error;
   if (sweep->kind != SWEEP_ROUND) {
@@ -233,18 +258,45 @@ static int source_round(void *context, struct sweep **ret_sweep)
 
 /* ---- questions ---- */
 
-static int write_messages(struct session *session, uint64_t actor, FILE *text)
+/* The process that is asked about, as it is now. */
+static int find(struct session *session, uint64_t actor, struct beam_proc *ret_proc)
 {
   struct beam_proc_facts facts;
   int error = check_node(session);
   if (!error)
     error = beam_sweep_find(session->rows, actor, &facts);
-  return error ? error : beam_mailbox_write(&session->node, session->atoms, &facts.proc, text);
+  if (!error)
+    *ret_proc = facts.proc;
+  return error;
+}
+
+static int write_messages(struct session *session, uint64_t actor, FILE *text)
+{
+  struct beam_proc proc;
+  int error = find(session, actor, &proc);
+  return error ? error : beam_mailbox_write(&session->node, session->atoms, &proc, text);
+}
+
+static int write_senders(struct session *session, uint64_t actor, FILE *text)
+{
+  struct beam_proc proc;
+  int error = find(session, actor, &proc);
+  return error ? error
+               : beam_senders_write(&session->node, session->atoms, session->target, &proc, text);
+}
+
+static int write_exits(struct session *session, uint64_t actor, FILE *text)
+{
+  (void)actor; /* it is asked of the whole node */
+  int error = check_node(session);
+  return error ? error : beam_exits_write(&session->node, session->atoms, session->target, text);
 }
 
 /* What a question is answered by; NULL: it cannot be. */
 static int (*const answers[])(struct session *session, uint64_t actor, FILE *text) = {
     [FEED_MESSAGES] = write_messages,
+    [FEED_SENDERS] = write_senders,
+    [FEED_EXITS] = write_exits,
 };
 
 static int source_ask(void *context, uint64_t actor, enum feed_question question, char **ret_text)
