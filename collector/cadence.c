@@ -1,6 +1,8 @@
 /* cadence.c - see cadence.h. */
 #include "collector/cadence.h"
 
+#define MILLION UINT64_C(1000000)
+
 static uint64_t smooth(uint64_t old, uint64_t now)
 {
   return now >= old ? now : old - (old - now) / 8;
@@ -11,16 +13,27 @@ void cadence_sweep_cost(struct cadence *cadence, uint64_t cpu_ns)
   cadence->sweep_cpu_ns = smooth(cadence->sweep_cpu_ns, cpu_ns);
 }
 
+void cadence_part_cost(struct cadence *cadence, uint64_t cpu_ns)
+{
+  cadence->part_cpu_ns = smooth(cadence->part_cpu_ns, cpu_ns);
+}
+
 void cadence_round_cost(struct cadence *cadence, uint64_t cpu_ns)
 {
   cadence->round_cpu_ns = smooth(cadence->round_cpu_ns, cpu_ns);
 }
 
-uint64_t cadence_sweep_ns(const struct cadence *cadence)
+/* In millionths of a core, as all shares here. */
+static uint64_t budget(const struct cadence *cadence)
+{
+  return (cadence->budget_permille ? cadence->budget_permille : CADENCE_BUDGET_PERMILLE) * 1000;
+}
+
+/* The multiple of the wished interval at which something that costs so much stays within a share. */
+static uint64_t interval_of(const struct cadence *cadence, uint64_t cpu_ns, uint64_t share)
 {
   uint64_t base = cadence->interval_ns;
-  uint64_t needed = cadence->sweep_cpu_ns * 1000 / CADENCE_BUDGET_PERMILLE;
-  uint64_t interval = (needed + base - 1) / base * base;
+  uint64_t interval = (cpu_ns * MILLION / share + base - 1) / base * base;
 
   if (interval < base)
     return base;
@@ -28,13 +41,35 @@ uint64_t cadence_sweep_ns(const struct cadence *cadence)
                                                                         : interval;
 }
 
+uint64_t cadence_part_ns(const struct cadence *cadence)
+{
+  uint64_t alone = interval_of(cadence, cadence->sweep_cpu_ns, budget(cadence)), interval;
+
+  if (!cadence->has_parts || alone == cadence->interval_ns)
+    return 0;
+  interval = interval_of(cadence, cadence->part_cpu_ns, budget(cadence) / 2);
+  return interval < alone ? interval : 0;
+}
+
+uint64_t cadence_sweep_ns(const struct cadence *cadence)
+{
+  uint64_t part_ns = cadence_part_ns(cadence), parts, cpu_ns = cadence->sweep_cpu_ns;
+
+  if (part_ns == 0)
+    return interval_of(cadence, cpu_ns, budget(cadence));
+  /* A full sweep stands for one part. */
+  parts = cadence->part_cpu_ns * MILLION / part_ns;
+  cpu_ns -= cadence->part_cpu_ns < cpu_ns ? cadence->part_cpu_ns : cpu_ns;
+  return interval_of(cadence, cpu_ns, budget(cadence) - parts);
+}
+
 uint64_t cadence_round_ns(const struct cadence *cadence)
 {
-  /* In millionths of a core. */
-  uint64_t sweep_share = cadence->sweep_cpu_ns * 1000000 / cadence_sweep_ns(cadence);
-  uint64_t budget = CADENCE_BUDGET_PERMILLE * 1000;
-  uint64_t left = sweep_share < budget * 3 / 4 ? budget - sweep_share : budget / 4;
-  uint64_t needed = cadence->round_cpu_ns * 1000000 / left;
+  uint64_t part_ns = cadence_part_ns(cadence), all = budget(cadence);
+  uint64_t spent = cadence->sweep_cpu_ns * MILLION / cadence_sweep_ns(cadence) +
+                   (part_ns ? cadence->part_cpu_ns * MILLION / part_ns : 0);
+  uint64_t left = spent < all * 3 / 4 ? all - spent : all / 4;
+  uint64_t needed = cadence->round_cpu_ns * MILLION / left;
 
   return needed < CADENCE_ROUND_NS ? CADENCE_ROUND_NS : needed;
 }

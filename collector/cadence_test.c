@@ -67,6 +67,59 @@ static void sweeps_and_rounds_together_stay_within_the_budget(void **state)
   }
 }
 
+static uint64_t share_of(const struct cadence *c)
+{
+  uint64_t part = cadence_part_ns(c), sweep = cadence_sweep_ns(c);
+  uint64_t sweeps = c->sweep_cpu_ns * 1000000 / sweep;
+
+  return part ? sweeps + c->part_cpu_ns * 1000000 / part - c->part_cpu_ns * 1000000 / sweep
+              : sweeps;
+}
+
+static void a_source_may_have_a_budget_of_its_own(void **state)
+{
+  struct cadence cadence = {.interval_ns = S, .budget_permille = 50};
+
+  (void)state;
+  cadence_sweep_cost(&cadence, 400 * MS);
+  assert_int_equal(cadence_sweep_ns(&cadence), 8 * S);
+  assert_int_equal(cadence_part_ns(&cadence), 0);
+}
+
+static void a_large_target_has_its_hot_part_each_second(void **state)
+{
+  struct cadence cadence = {.interval_ns = S, .budget_permille = 50, .has_parts = true};
+
+  (void)state;
+  cadence_sweep_cost(&cadence, 40 * MS);
+  assert_int_equal(cadence_part_ns(&cadence), 0); /* swept each second as it is */
+  cadence_sweep_cost(&cadence, 400 * MS);
+  assert_int_equal(cadence_part_ns(&cadence), S);
+  assert_int_equal(cadence_sweep_ns(&cadence), 8 * S);
+  cadence_part_cost(&cadence, 10 * MS);
+  assert_int_equal(cadence_part_ns(&cadence), S);
+  assert_int_equal(cadence_sweep_ns(&cadence), 10 * S);
+  cadence_part_cost(&cadence, 60 * MS); /* more than half the budget a second */
+  assert_int_equal(cadence_part_ns(&cadence), 3 * S);
+}
+
+static void sweeps_and_parts_together_stay_within_the_budget(void **state)
+{
+  (void)state;
+  for (uint64_t sweep = 0; sweep <= 1000 * MS; sweep += 7 * MS)
+    for (uint64_t part = 0; part <= 500 * MS; part += 3 * MS) {
+      struct cadence cadence = {.interval_ns = S,
+                                .budget_permille = 50,
+                                .has_parts = true,
+                                .sweep_cpu_ns = sweep,
+                                .part_cpu_ns = part};
+
+      if (share_of(&cadence) > 50 * 1000)
+        fail_msg("sweep %llu part %llu: got %llu millionths of a core", (unsigned long long)sweep,
+                 (unsigned long long)part, (unsigned long long)share_of(&cadence));
+    }
+}
+
 static void instants_are_multiples_of_the_interval(void **state)
 {
   (void)state;
@@ -92,6 +145,9 @@ int main(void)
       cmocka_unit_test(a_costly_sweep_makes_the_interval_grow_to_a_multiple),
       cmocka_unit_test(one_costly_sweep_is_forgotten_slowly),
       cmocka_unit_test(sweeps_and_rounds_together_stay_within_the_budget),
+      cmocka_unit_test(a_source_may_have_a_budget_of_its_own),
+      cmocka_unit_test(a_large_target_has_its_hot_part_each_second),
+      cmocka_unit_test(sweeps_and_parts_together_stay_within_the_budget),
       cmocka_unit_test(instants_are_multiples_of_the_interval),
       cmocka_unit_test(failures_in_a_row_are_retried_ever_later),
   };

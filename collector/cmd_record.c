@@ -162,6 +162,8 @@ static int start(struct record *r, const char *dir, struct complaint *complaint)
                                                              : (uint64_t)r->options->interval_ns,
       .targets = r->options->targets,
       .target_count = r->options->target_count,
+      .exact = r->options->exact,
+      .told = feeds_tell_exact,
   };
   int error = feeds_check_targets(r->options, complaint);
 

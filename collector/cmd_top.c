@@ -102,7 +102,7 @@ static int run_screen(const struct options *options, struct complaint *complaint
   if (error < 0)
     return complaint_set(complaint, EXIT_TROUBLE, "cannot make an event loop: %s",
                          uv_strerror(error));
-  error = feeds_open(&top.loop, options, SAMPLER_INTERVAL_NS, &top.feed, complaint);
+  error = feeds_open(&top.loop, options, SAMPLER_INTERVAL_NS, true, &top.feed, complaint);
   if (error == 0) {
     screen = screen_options(options, top.feed);
     error = tui_open(&screen, &top.tui);

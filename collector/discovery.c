@@ -11,6 +11,7 @@ static const uint64_t steps_ns[] = {0, 1 * CLOCK_NS_PER_S, 10 * CLOCK_NS_PER_S,
                                     60 * CLOCK_NS_PER_S};
 enum { STEPS = sizeof(steps_ns) / sizeof(steps_ns[0]) };
 
+#define UNWANTED_INTERVAL_NS (60 * CLOCK_NS_PER_S)
 #define ALLOWANCE_PERMILLE 2
 #define ALLOWANCE_MAX_NS (2 * CLOCK_NS_PER_MS) /* what a long idle time may save up */
 
@@ -20,6 +21,7 @@ struct candidate {
   uint64_t since_ns;    /* when looks began */
   uint64_t looked_ns;   /* the last one */
   unsigned step;        /* next of steps_ns; STEPS = slices */
+  bool unwanted;        /* reading its name takes a sweep: seldom in slices */
   bool watched;
 };
 
@@ -92,6 +94,11 @@ static pid_t next_fresh(struct discovery *d, uint64_t now_ns)
   return 0;
 }
 
+static uint64_t slice_interval_ns(const struct candidate *c)
+{
+  return c->unwanted ? UNWANTED_INTERVAL_NS : CLOCK_NS_PER_S;
+}
+
 static pid_t next_slice(struct discovery *d, uint64_t now_ns)
 {
   if (d->allowance_ns <= 0)
@@ -103,7 +110,7 @@ static pid_t next_slice(struct discovery *d, uint64_t now_ns)
   for (; d->slice < d->count; d->slice++) {
     const struct candidate *c = &d->list[d->slice];
 
-    if (!c->watched && c->step >= STEPS && now_ns - c->looked_ns >= CLOCK_NS_PER_S)
+    if (!c->watched && c->step >= STEPS && now_ns - c->looked_ns >= slice_interval_ns(c))
       return d->list[d->slice++].pid;
   }
   return 0;
@@ -140,6 +147,7 @@ void discovery_looked(struct discovery *d, pid_t pid, uint64_t start_ticks, bool
   if (c->start_ticks != 0 && start_ticks != 0 && c->start_ticks != start_ticks) {
     c->since_ns = now_ns; /* the pid was reused: this was the first look at another process */
     c->step = 0;
+    c->unwanted = false;
   }
   c->start_ticks = start_ticks ? start_ticks : c->start_ticks;
   c->watched = watched;
@@ -157,4 +165,15 @@ void discovery_again(struct discovery *d, pid_t pid, uint64_t now_ns)
   c->watched = false;
   c->step = 0;
   c->since_ns = now_ns;
+}
+
+void discovery_unwanted(struct discovery *d, pid_t pid, uint64_t now_ns)
+{
+  struct candidate *c = find(d, pid);
+
+  if (!c)
+    return;
+  c->watched = false;
+  c->unwanted = true;
+  c->looked_ns = now_ns;
 }

@@ -39,4 +39,8 @@ void discovery_looked(struct discovery *discovery, pid_t pid, uint64_t start_tic
  * anew. */
 void discovery_again(struct discovery *discovery, pid_t pid, uint64_t now_ns);
 
+/* It was watched until its name was known, which is not one of those that are wanted. The name may
+ * change: looks go on as if it had never been watched, but seldom once it is old. */
+void discovery_unwanted(struct discovery *discovery, pid_t pid, uint64_t now_ns);
+
 #endif

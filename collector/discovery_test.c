@@ -143,6 +143,28 @@ static void a_watched_process_is_left_alone_until_it_is_given_back(void **state)
   discovery_free(d);
 }
 
+static void an_unwanted_process_is_looked_at_seldom_in_the_end(void **state)
+{
+  struct discovery *d = discovery_new();
+  const pid_t pids[] = {10};
+  size_t looks = 0;
+
+  (void)state;
+  for (uint64_t s = 0; s < 1000; s++) {
+    uint64_t now = T0 + s * CLOCK_NS_PER_S;
+
+    assert_int_equal(discovery_list(d, pids, 1, now), 0);
+    if (discovery_next(d, now) == 0)
+      continue;
+    discovery_looked(d, 10, 7, true, 0, now);
+    discovery_unwanted(d, 10, now);
+    looks++;
+  }
+  /* after 0, 1, 10 and 60 s, then once a minute */
+  assert_in_range(looks, 4 + 14, 4 + 16);
+  discovery_free(d);
+}
+
 static void a_process_that_went_is_forgotten(void **state)
 {
   struct discovery *d = discovery_new();
@@ -166,6 +188,7 @@ int main(void)
       cmocka_unit_test(every_old_process_gets_its_turn),
       cmocka_unit_test(a_reused_pid_starts_anew),
       cmocka_unit_test(a_watched_process_is_left_alone_until_it_is_given_back),
+      cmocka_unit_test(an_unwanted_process_is_looked_at_seldom_in_the_end),
       cmocka_unit_test(a_process_that_went_is_forgotten),
   };
 

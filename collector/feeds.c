@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "collector/paths.h"
+#include "collector/sources.h"
 #include "probe/reach/reach.h"
+#include "store/harmless.h"
 
 static_assert(PATHS_ROOM == 4096, "feeds_recording_path's parameter");
 
@@ -69,14 +71,24 @@ static int open_recorder(uv_loop_t *loop, const struct options *options, struct 
   return error;
 }
 
+void feeds_tell_exact(const char *name, const char *text)
+{
+  char *harmless = harmless_text(name, strlen(name), harmless_locale_is_utf8(), NULL);
+
+  (void)fprintf(stderr, "impasse: --exact: %s: %s\n", harmless ? harmless : "?", text);
+  free(harmless);
+}
+
 static int open_sweep(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
-                      struct feed **ret_feed, struct complaint *complaint)
+                      bool screen, struct feed **ret_feed, struct complaint *complaint)
 {
   const struct sampler_setup setup = {
       .interval_ns =
           options->interval_ns == OPTION_UNSET ? interval_ns : (uint64_t)options->interval_ns,
       .targets = options->targets,
       .target_count = options->target_count,
+      .exact = options->exact,
+      .told = screen ? NULL : feeds_tell_exact,
   };
   int error = feed_sweep_new(loop, &setup, ret_feed);
 
@@ -84,7 +96,7 @@ static int open_sweep(uv_loop_t *loop, const struct options *options, uint64_t i
                    : 0;
 }
 
-int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
+int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns, bool screen,
                struct feed **ret_feed, struct complaint *complaint)
 {
   char path[PATHS_ROOM];
@@ -97,10 +109,12 @@ int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval
   error = feeds_check_targets(options, complaint);
   if (error < 0)
     return error;
-  if (options->exact)
+  if (options->exact && !sources_have_probes())
     (void)fprintf(stderr, "impasse: --exact: hooked programs count exactly as they are; no probe "
                           "was needed, it costs nothing\n");
-  if (options->interval_ns == OPTION_UNSET && open_recorder(loop, options, ret_feed) == 0)
+  /* What a recorder reads it reads without our probes. */
+  if (options->interval_ns == OPTION_UNSET && !(options->exact && sources_have_probes()) &&
+      open_recorder(loop, options, ret_feed) == 0)
     return 0;
-  return open_sweep(loop, options, interval_ns, ret_feed, complaint);
+  return open_sweep(loop, options, interval_ns, screen, ret_feed, complaint);
 }

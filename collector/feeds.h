@@ -32,10 +32,14 @@ int feed_recording_new(uv_loop_t *loop, const char *path, struct feed **ret_feed
                        struct complaint *complaint);
 
 /* Chooses by the options. Own sweeps come at options->interval_ns, where it is not given at
- * `interval_ns`; whoever gives it gets sweeps of their own. `options` must outlive the feed. 0 or
- * -errno with the complaint. */
-int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns,
+ * `interval_ns`; whoever gives it, or wants probes, gets sweeps of their own. What probes cost is said
+ * on standard error, but to a `screen` in `gaps` alone. `options` must outlive the feed. 0 or -errno
+ * with the complaint. */
+int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval_ns, bool screen,
                struct feed **ret_feed, struct complaint *complaint);
+
+/* Says on standard error what --exact costs one target, or why it cannot be had there. */
+void feeds_tell_exact(const char *name, const char *text);
 
 /* Do the options name a time or a recording? */
 bool feeds_speak_of_past(const struct options *options);

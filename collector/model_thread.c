@@ -42,7 +42,8 @@ struct model_thread {
   pthread_cond_t changed;
   bool stopping;
   uint64_t begun_ns; /* the first look is over; 0: not yet */
-  size_t expected;   /* first sweeps that the first tick waits for */
+  size_t expected;   /* first sweeps that the first tick waits for ... */
+  size_t skipped;    /* ... and how many of them do not come */
   struct sweep *queue[QUEUE_MAX];
   size_t queue_count;
   uint64_t overflow; /* sweeps dropped since the last tick */
@@ -100,6 +101,14 @@ void model_thread_begin(struct model_thread *m, size_t sweeps)
   pthread_mutex_lock(&m->lock);
   m->begun_ns = clock_mono_ns();
   m->expected = sweeps;
+  pthread_cond_signal(&m->changed);
+  pthread_mutex_unlock(&m->lock);
+}
+
+void model_thread_skip(struct model_thread *m)
+{
+  pthread_mutex_lock(&m->lock);
+  m->skipped++;
   pthread_cond_signal(&m->changed);
   pthread_mutex_unlock(&m->lock);
 }
@@ -255,7 +264,8 @@ static void tick(struct model_thread *m)
 static bool first_tick_is_due(const struct model_thread *m)
 {
   return !m->newest && m->begun_ns != 0 &&
-         (m->delivered >= m->expected || clock_mono_ns() >= m->begun_ns + FIRST_TICK_PATIENCE_NS);
+         (m->delivered + m->skipped >= m->expected ||
+          clock_mono_ns() >= m->begun_ns + FIRST_TICK_PATIENCE_NS);
 }
 
 /* With the lock held: until something changes or a tick is due. */

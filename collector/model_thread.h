@@ -37,6 +37,8 @@ void model_thread_gap(struct model_thread *thread, const char *reason, int64_t s
 /* The first look at all processes is over and `sweeps` sweeps are to be expected from it: the first
  * tick waits for them, but not for long. */
 void model_thread_begin(struct model_thread *thread, size_t sweeps);
+/* One of them will not come. */
+void model_thread_skip(struct model_thread *thread);
 
 /* Ends the thread: nothing is published any more. Who still posts may go on, and nobody looks at it.
  * NULL is fine. */

@@ -23,8 +23,16 @@
 enum { TARGETS_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
 #define STOP_PATIENCE_NS CLOCK_NS_PER_S
 
+/* A process that has a row though nothing reads it. */
+struct told {
+  uint64_t key;
+  uint8_t tag; /* of the source that would read it, or SOURCE_TAG_NONE */
+};
+
 struct sampler {
   uint64_t interval_ns;
+  bool exact;
+  void (*told_exact)(const char *name, const char *text);
   char *targets[TARGETS_MAX];
   size_t target_count;
   struct model_thread *model;
@@ -40,8 +48,7 @@ struct sampler {
 
   /* of the discovery thread */
   struct discovery *discovery;
-  /* Keys of processes that have a row though nothing reads them. */
-  uint64_t told[TARGETS_MAX];
+  struct told told[TARGETS_MAX];
   size_t told_count;
   bool passed_once;
   bool told_left_out;
@@ -66,7 +73,34 @@ static void on_end(void *context)
   pthread_mutex_unlock(&s->lock);
 }
 
+static void on_exact(void *context, const char *name, const char *text)
+{
+  struct sampler *s = context;
+
+  if (s->told_exact)
+    s->told_exact(name, text);
+}
+
 /* --- who is wanted --- */
+
+static bool is_wanted_as(const struct sampler *s, const char *name, pid_t pid)
+{
+  for (size_t i = 0; i < s->target_count; i++)
+    if (options_target_means(s->targets[i], name, pid))
+      return true;
+  return s->target_count == 0;
+}
+
+/* On a worker's thread: the target has told its name. */
+static bool on_name(void *context, const char *name, pid_t pid)
+{
+  struct sampler *s = context;
+  bool wanted = is_wanted_as(s, name, pid);
+
+  if (!wanted)
+    model_thread_skip(s->model);
+  return wanted;
+}
 
 static int read_stat(const struct reach_target *target, struct process_stat *ret_stat)
 {
@@ -81,7 +115,7 @@ static int read_stat(const struct reach_target *target, struct process_stat *ret
   return error;
 }
 
-/* Without wishes everybody is wanted. */
+/* By what can be told of a process without reading it. Without wishes everybody is wanted. */
 static bool is_wanted(const struct sampler *s, const struct reach_target *target)
 {
   struct process_stat stat = {0};
@@ -91,10 +125,7 @@ static bool is_wanted(const struct sampler *s, const struct reach_target *target
     return true;
   (void)read_stat(target, &stat); /* unreadable: it has no name */
   (void)snprintf(name, sizeof(name), "%s:%d", stat.comm, (int)reach_pid(target));
-  for (size_t i = 0; i < s->target_count; i++)
-    if (options_target_means(s->targets[i], name, reach_pid(target)))
-      return true;
-  return false;
+  return is_wanted_as(s, name, reach_pid(target));
 }
 
 /* --- looking at one process --- */
@@ -148,11 +179,17 @@ static int check_quota(struct sampler *s, int64_t uid)
   return error;
 }
 
-/* Takes the target over. */
-static int watch(struct sampler *s, struct reach_target *target, const struct source *source)
+/* Takes the target over. `wanted`: it is, whatever its name. */
+static int watch(struct sampler *s, struct reach_target *target, const struct source *source,
+                 bool wanted)
 {
-  struct worker_setup setup = {
-      .interval_ns = s->interval_ns, .post = on_sweep, .ended = on_end, .context = s};
+  struct worker_setup setup = {.interval_ns = s->interval_ns,
+                               .exact = s->exact,
+                               .post = on_sweep,
+                               .ended = on_end,
+                               .wanted = wanted ? NULL : on_name,
+                               .told = on_exact,
+                               .context = s};
   struct worker *worker;
   int64_t uid = read_uid(target);
   int error = check_quota(s, uid);
@@ -172,43 +209,77 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
   return 0;
 }
 
-static struct sweep *row_without_reader(uint64_t target_key, enum target_state state,
-                                        const char *reason)
+static const struct source *source_of_tag(uint8_t tag)
 {
-  struct sweep *sweep = sweep_new(target_key, sources[0]->tag, SWEEP_FAILED);
+  for (const struct source *const *source = sources; *source; source++)
+    if ((*source)->tag == tag)
+      return *source;
+  return NULL;
+}
+
+/* `source` is the one that would read it; NULL: none. */
+static struct sweep *row_without_reader(uint64_t target_key, const struct source *source,
+                                        uint8_t state, const char *reason)
+{
+  enum source_tag tag = source ? source->tag : SOURCE_TAG_NONE;
+  struct sweep *sweep = sweep_new(target_key, tag, SWEEP_FAILED);
 
   if (!sweep)
     return NULL;
   sweep->begin_ns = sweep->end_ns = clock_mono_ns();
-  sweep->target.state = (uint8_t)state;
+  sweep->target.state = state;
   sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
+  if (source)
+    sweep->target.runtime = sweep_add_text(sweep, source->name, strlen(source->name));
   return sweep;
 }
 
-static void forget_told(struct sampler *s, uint64_t target_key)
+/* Is it told of already? Then its place, else told_count. */
+static size_t find_told(const struct sampler *s, uint64_t target_key, uint8_t tag)
 {
-  for (size_t i = 0; i < s->told_count; i++)
-    if (s->told[i] == target_key)
-      s->told[i--] = s->told[--s->told_count];
+  size_t i = 0;
+
+  while (i < s->told_count && (s->told[i].key != target_key || s->told[i].tag != tag))
+    i++;
+  return i;
 }
 
-/* A row for a process that is wanted and not read, as long as there are not too many of them.
- * Returns how many sweeps that makes. */
-static size_t tell_unreadable(struct sampler *s, const struct reach_target *target,
-                              const char *reason)
+/* A source reads it now: what was said when none did is taken back; a source's own word is replaced
+ * by its sweeps. */
+static void forget_told(struct sampler *s, uint64_t target_key, uint8_t tag)
 {
-  uint64_t key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  size_t i = find_told(s, target_key, tag);
   struct sweep *sweep;
 
-  forget_told(s, key);
-  if (s->told_count == TARGETS_MAX)
+  if (i == s->told_count)
+    return;
+  s->told[i] = s->told[--s->told_count];
+  if (tag != SOURCE_TAG_NONE)
+    return;
+  sweep = row_without_reader(target_key, NULL, ENUM_UNKNOWN, "");
+  if (sweep)
+    model_thread_post(s->model, sweep);
+}
+
+/* A row for a process that is not read, as long as there are not too many of them. Returns how many
+ * sweeps that makes. */
+static size_t tell_unreadable(struct sampler *s, const struct reach_target *target,
+                              const struct source *source, const char *reason)
+{
+  uint64_t key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  uint8_t tag = (uint8_t)(source ? source->tag : SOURCE_TAG_NONE);
+  size_t place = find_told(s, key, tag);
+  struct sweep *sweep;
+
+  if (place == TARGETS_MAX)
     return 0;
-  sweep = row_without_reader(key, TARGET_UNREADABLE, reason);
+  sweep = row_without_reader(key, source, TARGET_UNREADABLE, reason);
   if (!sweep)
     return 0;
   (void)process_fill(target, sweep); /* what it cannot read stays unknown */
   model_thread_post(s->model, sweep);
-  s->told[s->told_count++] = key;
+  s->told[place] = (struct told){key, tag};
+  s->told_count += place == s->told_count;
   return 1;
 }
 
@@ -216,92 +287,113 @@ static size_t tell_unreadable(struct sampler *s, const struct reach_target *targ
 static void tell_gone(struct sampler *s)
 {
   for (size_t i = 0; i < s->told_count; i++) {
-    uint64_t key = s->told[i];
+    struct told told = s->told[i];
     struct reach_target *target = NULL;
     struct sweep *sweep;
 
-    if (reach_open(TARGET_KEY_PID(key), &target) == 0 &&
-        TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == key) {
+    if (reach_open(TARGET_KEY_PID(told.key), &target) == 0 &&
+        TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == told.key) {
       reach_close(target);
       continue;
     }
     reach_close(target);
-    sweep = row_without_reader(key, TARGET_GONE, "exited");
+    sweep = row_without_reader(told.key, source_of_tag(told.tag), TARGET_GONE, "exited");
     if (sweep)
       model_thread_post(s->model, sweep);
     s->told[i--] = s->told[--s->told_count];
   }
 }
 
-/* Asks every source; returns how many read it from now on. The reason is that of the last one that
- * could not tell, or that its user has no room left: then *ret_refused. */
-static size_t recognise(struct sampler *s, pid_t pid, struct reach_target *target,
-                        char reason[SOURCE_REASON_BYTES], bool *ret_refused)
+/* What came of asking every source about one process. */
+struct look {
+  pid_t pid;
+  struct reach_target *target;
+  bool wanted;                      /* by pid or command: whatever a source says */
+  size_t read;                      /* by so many from now on */
+  size_t expect;                    /* so many sweeps */
+  char reason[SOURCE_REASON_BYTES]; /* of the last source that could not tell */
+};
+
+/* The source says that it is one of its own. */
+static void begin_to_read(struct sampler *s, struct look *look, const struct source *source)
 {
-  size_t watched = 0;
+  uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
+  char reason[SOURCE_REASON_BYTES];
+  struct reach_target *own;
+  int error;
 
-  for (const struct source *const *source = sources; *source; source++) {
-    char text[SOURCE_REASON_BYTES] = "";
-    struct reach_target *own;
-    int answer = (*source)->probe(target, text), error;
-
-    if (answer < 0)
-      memcpy(reason, text, sizeof(text));
-    if (answer != 1 || reach_open(pid, &own) < 0)
-      continue;
-    if (reach_start_ticks(own) != reach_start_ticks(target)) {
-      reach_close(own);
-      continue;
-    }
-    error = watch(s, own, *source);
-    watched += error == 0;
-    if (error == -EDQUOT) {
-      (void)snprintf(reason, SOURCE_REASON_BYTES, "left out: %s; name it with --target",
-                     room_words(error));
-      *ret_refused = true;
-    }
+  if (reach_open(look->pid, &own) < 0)
+    return;
+  if (reach_start_ticks(own) != reach_start_ticks(look->target)) {
+    reach_close(own);
+    return;
   }
-  if (watched > 0)
-    forget_told(s, TARGET_KEY(reach_start_ticks(target), pid));
-  return watched;
+  error = watch(s, own, source, look->wanted);
+  if (error == 0) {
+    forget_told(s, key, source->tag);
+    look->read++;
+    look->expect++;
+  } else if (error == -EDQUOT) {
+    (void)snprintf(reason, sizeof(reason), "left out: %s; name it with --target",
+                   room_words(error));
+    look->expect += tell_unreadable(s, look->target, source, reason);
+  }
+}
+
+static void ask_source(struct sampler *s, struct look *look, const struct source *source)
+{
+  char text[SOURCE_REASON_BYTES] = "";
+  int verdict = source->probe(look->target, text);
+
+  switch (verdict) {
+  case SOURCE_NOT_MINE:
+    break;
+  case SOURCE_MINE:
+    begin_to_read(s, look, source);
+    break;
+  case SOURCE_MINE_UNREADABLE:
+    look->expect += tell_unreadable(s, look->target, source, text);
+    break;
+  default:
+    memcpy(look->reason, text, sizeof(text));
+  }
+}
+
+/* Asks every source that may read it. One that is not wanted by its pid or command may still be
+ * wanted by the name that it gives itself. */
+static void look_at(struct sampler *s, struct look *look)
+{
+  char none[SOURCE_REASON_BYTES];
+
+  look->wanted = is_wanted(s, look->target);
+  for (const struct source *const *source = sources; *source; source++)
+    if (look->wanted || (*source)->names_itself)
+      ask_source(s, look, *source);
+  if (look->read > 0) {
+    forget_told(s, TARGET_KEY(reach_start_ticks(look->target), look->pid), SOURCE_TAG_NONE);
+  } else if (look->wanted && s->target_count > 0 && look->expect == 0) {
+    sources_write_none(none, sizeof(none));
+    look->expect = tell_unreadable(s, look->target, NULL, *look->reason ? look->reason : none);
+  }
 }
 
 /* Returns how many sweeps are to be expected from it. */
-static size_t look_at(struct sampler *s, pid_t pid, struct reach_target *target, bool *ret_watched)
-{
-  static const char no_source[] =
-      "no source recognises it: it does not use the hook library (libimpasse)";
-  char reason[SOURCE_REASON_BYTES] = "";
-  bool refused = false;
-  size_t watched;
-
-  if (!is_wanted(s, target))
-    return 0;
-  watched = recognise(s, pid, target, reason, &refused);
-  *ret_watched = watched > 0;
-  if (watched == 0 && (s->target_count > 0 || refused))
-    return tell_unreadable(s, target, *reason ? reason : no_source);
-  return watched;
-}
-
-/* As look_at. */
 static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
 {
   uint64_t begin = clock_thread_ns(), start_ticks = 0;
-  struct reach_target *target;
-  size_t expected = 0;
-  bool watched = false;
-  int error = reach_open(pid, &target);
+  struct look look = {.pid = pid};
+  int error = reach_open(pid, &look.target);
 
   if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
     tell_left_out(s, error);
   if (error == 0) {
-    start_ticks = reach_start_ticks(target);
-    expected = look_at(s, pid, target, &watched);
-    reach_close(target);
+    start_ticks = reach_start_ticks(look.target);
+    look_at(s, &look);
+    reach_close(look.target);
   }
-  discovery_looked(s->discovery, pid, start_ticks, watched, clock_thread_ns() - begin, now_ns);
-  return expected;
+  discovery_looked(s->discovery, pid, start_ticks, look.read > 0, clock_thread_ns() - begin,
+                   now_ns);
+  return look.expect;
 }
 
 /* --- the discovery thread --- */
@@ -329,7 +421,10 @@ static void reap_workers(struct sampler *s, uint64_t now_ns)
   struct worker *worker;
 
   while ((worker = take_ended(s)) != NULL) {
-    discovery_again(s->discovery, worker_pid(worker), now_ns);
+    if (worker_unwanted(worker))
+      discovery_unwanted(s->discovery, worker_pid(worker), now_ns);
+    else
+      discovery_again(s->discovery, worker_pid(worker), now_ns);
     (void)worker_join(worker, UINT64_MAX / 2); /* it has ended: this returns */
     s->told_left_out = false;
   }
@@ -422,6 +517,8 @@ int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sample
   if (!s)
     return -ENOMEM;
   s->interval_ns = setup->interval_ns;
+  s->exact = setup->exact;
+  s->told_exact = setup->told;
   init_lock(s);
   error = copy_targets(s, setup);
   if (error == 0)
@@ -461,21 +558,81 @@ void sampler_stop(struct sampler *s)
     sampler_free(s);
 }
 
-int sampler_ask(struct sampler *s, int64_t target_key, int64_t actor, enum feed_question question,
-                feed_answer_fn *answer, void *context)
+/* A question about a whole target on its way from source to source. */
+struct target_ask {
+  struct sampler *sampler;
+  uint64_t target_key;
+  size_t next; /* of sources[] */
+  enum feed_question question;
+  feed_answer_fn *answer;
+  void *context;
+};
+
+static int ask_worker(struct sampler *s, uint64_t target_key, unsigned tag, uint64_t actor,
+                      enum feed_question question, feed_answer_fn *answer, void *context)
 {
-  unsigned tag = (unsigned)((uint64_t)actor >> 56);
   int error = -ENOENT;
 
   pthread_mutex_lock(&s->lock);
   for (size_t i = 0; i < s->worker_count && error == -ENOENT; i++) {
     struct worker *worker = s->workers[i];
 
-    if (worker_target_key(worker) == (uint64_t)target_key && worker_source(worker)->tag == tag)
-      error = worker_ask(worker, (uint64_t)actor, question, answer, context);
+    if (worker_target_key(worker) == target_key && worker_source(worker)->tag == tag)
+      error = worker_ask(worker, actor, question, answer, context);
   }
   pthread_mutex_unlock(&s->lock);
   return error == -ESRCH ? -ENOENT : error;
+}
+
+static void on_target_answer(void *context, int error, const char *text);
+
+/* Asks the next source that reads the target. */
+static int ask_next(struct target_ask *ask)
+{
+  int error = -ENOENT;
+
+  while (error == -ENOENT && sources[ask->next])
+    error = ask_worker(ask->sampler, ask->target_key, sources[ask->next++]->tag, 0, ask->question,
+                       on_target_answer, ask);
+  return error;
+}
+
+static void on_target_answer(void *context, int error, const char *text)
+{
+  struct target_ask *ask = context;
+
+  if (error == -EOPNOTSUPP && ask_next(ask) == 0)
+    return;
+  ask->answer(ask->context, error, text);
+  free(ask);
+}
+
+static int ask_target(struct sampler *s, uint64_t target_key, enum feed_question question,
+                      feed_answer_fn *answer, void *context)
+{
+  struct target_ask *ask = malloc(sizeof(*ask));
+  int error;
+
+  if (!ask)
+    return -ENOMEM;
+  *ask = (struct target_ask){.sampler = s,
+                             .target_key = target_key,
+                             .question = question,
+                             .answer = answer,
+                             .context = context};
+  error = ask_next(ask);
+  if (error < 0)
+    free(ask);
+  return error;
+}
+
+int sampler_ask(struct sampler *s, int64_t target_key, int64_t actor, enum feed_question question,
+                feed_answer_fn *answer, void *context)
+{
+  if (actor == 0)
+    return ask_target(s, (uint64_t)target_key, question, answer, context);
+  return ask_worker(s, (uint64_t)target_key, (unsigned)((uint64_t)actor >> 56), (uint64_t)actor,
+                    question, answer, context);
 }
 
 void sampler_gap(struct sampler *s, const char *reason, int64_t since_ms, int64_t until_ms,

@@ -6,8 +6,9 @@
  *        --> worker: a thread for each open target and source --> model thread --> publish
  *
  * A process that a source recognises and cannot read, one for which its user's quota is used up,
- * and one that was named and is recognised by no source have a row of their own with the reason;
- * all other processes have none.
+ * and one that was named and is recognised by no source have a row of their own with the reason,
+ * and are looked at again as discovery.h says; all other processes have none. Where targets are
+ * named, processes whose name only they themselves can tell are read until it is known.
  */
 #ifndef IMPASSE_COLLECTOR_SAMPLER_H
 #define IMPASSE_COLLECTOR_SAMPLER_H
@@ -25,8 +26,11 @@ struct sampler_setup {
   uint64_t interval_ns;
   const char *const *targets; /* names or pids: look at these only; copied */
   size_t target_count;        /* 0: look at every process */
+  bool exact;                 /* attach probes where sources have some */
   void (*publish)(void *context, const struct snapshot *snapshot); /* lent; on the model's thread */
   void *context;
+  /* What came of `exact` for one target; on any thread; NULL: it stands in `gaps` alone. */
+  void (*told)(const char *name, const char *text);
 };
 
 #define SAMPLER_INTERVAL_NS UINT64_C(1000000000)
@@ -38,7 +42,8 @@ int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sample
  * fine. */
 void sampler_stop(struct sampler *sampler);
 
-/* From any thread. `answer` comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no
+/* From any thread. Of a whole target (actor 0) the first of its sources answers that can. `answer`
+ * comes on another thread. 0, or -ENOENT where nobody reads that target, or -ENOMEM: no
  * answer comes. */
 int sampler_ask(struct sampler *sampler, int64_t target_key, int64_t actor,
                 enum feed_question question, feed_answer_fn *answer, void *context);

@@ -1,6 +1,8 @@
 /* sources.c - see sources.h. */
 #include "collector/sources.h"
 
+#include <stdio.h>
+
 extern const struct source source_hook, source_beam;
 
 const struct source *const sources[] = {
@@ -8,3 +10,25 @@ const struct source *const sources[] = {
     &source_beam,
     NULL,
 };
+
+bool sources_have_probes(void)
+{
+  for (const struct source *const *source = sources; *source; source++)
+    if ((*source)->exact)
+      return true;
+  return false;
+}
+
+void sources_write_none(char *ret_text, size_t room)
+{
+  size_t length = (size_t)snprintf(ret_text, room, "no source recognises it");
+  const char *before = ": it ";
+
+  for (const struct source *const *source = sources; *source && length < room; source++) {
+    if (!(*source)->otherwise)
+      continue;
+    length +=
+        (size_t)snprintf(ret_text + length, room - length, "%s%s", before, (*source)->otherwise);
+    before = ", it ";
+  }
+}

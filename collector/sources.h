@@ -9,4 +9,10 @@
 extern const struct source *const sources[];
 enum { SOURCES_MAX = 8 };
 
+/* Has any of them probes to attach (--exact)? */
+bool sources_have_probes(void);
+
+/* "no source recognises it: it is no A and does not use B", of all sources. */
+void sources_write_none(char *ret_text, size_t room);
+
 #endif

@@ -109,7 +109,8 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static int start(struct taking *t)
 {
-  int error = feeds_open(&t->loop, t->take->options, t->take->interval_ns, &t->feed, t->complaint);
+  int error =
+      feeds_open(&t->loop, t->take->options, t->take->interval_ns, false, &t->feed, t->complaint);
 
   if (error < 0)
     return error;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -33,16 +34,22 @@ struct worker {
   int wake_fd; /* eventfd: questions or the end */
   atomic_bool stopping;
   atomic_bool ended;
+  atomic_bool unwanted; /* the target is another than those that were asked for */
   pthread_mutex_t lock; /* guards asks and closed */
   struct ask *asks;     /* oldest first */
   bool closed;          /* no more questions are taken */
 
   /* of the thread */
-  void *session; /* NULL: not open */
-  char *name;    /* of the process when it was found; NULL unknown */
+  void *session;                   /* NULL: not open */
+  char *name;                      /* of the process when it was found; NULL unknown */
+  char exact[SOURCE_REASON_BYTES]; /* what came of asking for probes; "" nothing to tell */
+  bool exact_told;
+  bool judged; /* whether it is wanted */
   struct cadence cadence;
-  unsigned failures; /* in a row */
+  unsigned failures;    /* in a row */
+  int64_t sweep_cpu_ns; /* of the last full sweep */
   uint64_t next_sweep_ns;
+  uint64_t next_part_ns;  /* UINT64_MAX: sweeps come as often */
   uint64_t next_round_ns; /* UINT64_MAX: nothing is blocked */
 };
 
@@ -64,6 +71,11 @@ const struct source *worker_source(const struct worker *worker)
 bool worker_ended(const struct worker *worker)
 {
   return atomic_load(&worker->ended);
+}
+
+bool worker_unwanted(const struct worker *worker)
+{
+  return atomic_load(&worker->unwanted);
 }
 
 static void wake(struct worker *w)
@@ -103,18 +115,77 @@ static void remember_name(struct worker *w)
   sweep_free(scratch);
 }
 
-/* Completes what the source read with what every process has, and hands it on. */
-static void post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
+/* What reading the target costs, as of now. */
+static void fill_cost(struct worker *w, struct sweep *sweep, int64_t cpu_ns)
 {
+  struct sweep_target *target = &sweep->target;
+  uint64_t part_ns;
+
+  if (sweep->kind == SWEEP_PART) {
+    cadence_part_cost(&w->cadence, (uint64_t)cpu_ns);
+  } else {
+    cadence_sweep_cost(&w->cadence, (uint64_t)cpu_ns);
+    w->sweep_cpu_ns = cpu_ns;
+  }
+  part_ns = cadence_part_ns(&w->cadence);
+  target->sweep_cpu_ns = w->sweep_cpu_ns;
+  target->interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
+  if (part_ns > 0) {
+    target->part_cpu_ns = (int64_t)w->cadence.part_cpu_ns;
+    target->part_interval_ns = (int64_t)part_ns;
+  }
+}
+
+static const char *name_of(const struct worker *w, const struct sweep *sweep)
+{
+  const char *name = sweep_text(sweep, sweep->target.name);
+
+  return name ? name : w->name ? w->name : "?";
+}
+
+/* A gap tells it for as long as it is so; the terminal hears it once. */
+static void tell_exact(struct worker *w, struct sweep *sweep)
+{
+  struct sweep_gap *gap;
+
+  if (w->exact[0] == '\0' || sweep->kind != SWEEP_FULL)
+    return;
+  gap = sweep_add_gap(sweep);
+  if (gap)
+    gap->reason = sweep_add_format(sweep, "--exact: %s", w->exact);
+  if (!w->exact_told && w->setup.told)
+    w->setup.told(w->setup.context, name_of(w, sweep), w->exact);
+  w->exact_told = true;
+}
+
+/* A target that names itself is judged by its name as soon as that is read. */
+static bool is_wanted(struct worker *w, const struct sweep *sweep)
+{
+  if (w->judged || !w->setup.wanted || !sweep->target.unique_name || !sweep->target.name)
+    return true;
+  w->judged = true;
+  return w->setup.wanted(w->setup.context, sweep_text(sweep, sweep->target.name),
+                         reach_pid(w->target));
+}
+
+/* Completes what the source read with what every process has, and hands it on. False: the target is
+ * not wanted. */
+static bool post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
+{
+  if (!is_wanted(w, sweep)) {
+    sweep_free(sweep);
+    atomic_store(&w->unwanted, true);
+    return false;
+  }
   if (sweep->kind != SWEEP_ROUND) {
     (void)process_fill(w->target, sweep); /* gone: what the source said stands */
     if (!sweep->target.name && w->name)
       sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
-    cadence_sweep_cost(&w->cadence, clock_thread_ns() - cpu_begin_ns);
-    sweep->target.interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
+    tell_exact(w, sweep);
+    fill_cost(w, sweep, (int64_t)(clock_thread_ns() - cpu_begin_ns));
   }
-  sweep->target.sweep_cpu_ns = (int64_t)(clock_thread_ns() - cpu_begin_ns);
   w->setup.post(w->setup.context, sweep);
+  return true;
 }
 
 static void fail(struct worker *w, uint64_t now_ns)
@@ -122,7 +193,20 @@ static void fail(struct worker *w, uint64_t now_ns)
   uint64_t wait = cadence_backoff_ns(++w->failures);
 
   w->next_sweep_ns = now_ns + (wait > w->setup.interval_ns ? wait : w->setup.interval_ns);
-  w->next_round_ns = UINT64_MAX;
+  w->next_round_ns = w->next_part_ns = UINT64_MAX;
+}
+
+static void ask_for_probes(struct worker *w)
+{
+  int error;
+
+  w->exact[0] = '\0';
+  w->exact_told = false;
+  if (!w->setup.exact || !w->source->exact)
+    return;
+  error = w->source->exact(w->session, true, w->exact);
+  if (error < 0 && w->exact[0] == '\0')
+    (void)snprintf(w->exact, sizeof(w->exact), "no probes: %s", strerror(-error));
 }
 
 static void open_session(struct worker *w)
@@ -132,13 +216,26 @@ static void open_session(struct worker *w)
   int error = w->source->open(w->target, &w->session, reason);
   struct sweep *sweep;
 
-  if (error == 0)
+  if (error == 0) {
+    ask_for_probes(w);
     return;
+  }
   w->session = NULL;
   fail(w, clock_mono_ns());
   sweep = failed_sweep(w, TARGET_UNREADABLE, *reason ? reason : strerror(-error));
   if (sweep)
-    post(w, sweep, begin);
+    (void)post(w, sweep, begin); /* nobody can be unwanted who has no name */
+}
+
+/* When the next reads are due, after a full sweep or a part. */
+static void schedule(struct worker *w, bool full, bool blocked)
+{
+  uint64_t now = clock_mono_ns(), part_ns = cadence_part_ns(&w->cadence);
+
+  if (full)
+    w->next_sweep_ns = cadence_next(now, cadence_sweep_ns(&w->cadence));
+  w->next_part_ns = part_ns ? cadence_next(now, part_ns) : UINT64_MAX;
+  w->next_round_ns = blocked ? now + cadence_round_ns(&w->cadence) : UINT64_MAX;
 }
 
 /* Returns false when nothing is left to read. */
@@ -146,7 +243,7 @@ static bool sweep_once(struct worker *w, bool exited)
 {
   uint64_t begin = clock_thread_ns();
   struct sweep *sweep = NULL;
-  bool gone, failed;
+  bool gone, failed, blocked;
   int error = w->session ? w->source->sweep(w->session, &sweep) : -ENODATA;
 
   if (!sweep)
@@ -163,17 +260,37 @@ static bool sweep_once(struct worker *w, bool exited)
   }
   gone = sweep->target.state == TARGET_GONE;
   failed = sweep->kind == SWEEP_FAILED;
-  bool blocked = sweep->wait_count > 0;
-  post(w, sweep, begin);
-  uint64_t now = clock_mono_ns();
+  blocked = sweep->wait_count > 0;
+  if (!post(w, sweep, begin))
+    return false;
   if (failed) {
-    fail(w, now);
+    fail(w, clock_mono_ns());
   } else {
     w->failures = 0;
-    w->next_sweep_ns = cadence_next(now, cadence_sweep_ns(&w->cadence));
-    w->next_round_ns = blocked ? now + cadence_round_ns(&w->cadence) : UINT64_MAX;
+    schedule(w, true, blocked);
   }
   return !gone;
+}
+
+/* What is wrong the next full sweep tells: it is made at once. */
+static void part_once(struct worker *w)
+{
+  uint64_t begin = clock_thread_ns();
+  struct sweep *sweep = NULL;
+  bool blocked, failed;
+
+  if (w->source->part(w->session, &sweep) < 0 || !sweep) {
+    w->next_part_ns = UINT64_MAX;
+    w->next_sweep_ns = clock_mono_ns();
+    return;
+  }
+  blocked = sweep->wait_count > 0;
+  failed = sweep->kind == SWEEP_FAILED;
+  (void)post(w, sweep, begin); /* it was judged before */
+  if (failed)
+    fail(w, clock_mono_ns());
+  else
+    schedule(w, false, blocked);
 }
 
 static void round_once(struct worker *w)
@@ -188,7 +305,7 @@ static void round_once(struct worker *w)
   cadence_round_cost(&w->cadence, clock_thread_ns() - begin);
   w->next_round_ns =
       sweep->wait_count > 0 ? clock_mono_ns() + cadence_round_ns(&w->cadence) : UINT64_MAX;
-  post(w, sweep, begin);
+  (void)post(w, sweep, begin);
 }
 
 /* --- questions --- */
@@ -205,6 +322,21 @@ static struct ask *take_asks(struct worker *w, bool close)
   return asks;
 }
 
+/* For a source that gives no words of its own. */
+static const char *words_of(int error)
+{
+  switch (error) {
+  case 0:
+    return "";
+  case -EOPNOTSUPP:
+    return "this runtime cannot tell that";
+  case -ECANCELED:
+    return "the process is not readable now";
+  default:
+    return strerror(-error);
+  }
+}
+
 static void answer_asks(struct worker *w, bool closing)
 {
   struct ask *ask = take_asks(w, closing);
@@ -216,11 +348,7 @@ static void answer_asks(struct worker *w, bool closing)
 
     if (!closing && w->session)
       error = w->source->ask(w->session, ask->actor, ask->question, &text);
-    ask->answer(ask->context, error,
-                error == 0             ? text
-                : error == -EOPNOTSUPP ? "this runtime cannot tell that"
-                : error == -ECANCELED  ? "the process is not readable now"
-                                       : strerror(-error));
+    ask->answer(ask->context, error, text ? text : words_of(error));
     free(text);
     free(ask);
     ask = next;
@@ -254,15 +382,20 @@ int worker_ask(struct worker *w, uint64_t actor, enum feed_question question,
 
 /* --- the thread --- */
 
+static uint64_t next_read_ns(const struct worker *w)
+{
+  uint64_t next = w->next_sweep_ns < w->next_round_ns ? w->next_sweep_ns : w->next_round_ns;
+
+  return next < w->next_part_ns ? next : w->next_part_ns;
+}
+
 /* Waits for the next thing to do. Returns true when the target exited. */
 static bool wait_for_work(struct worker *w)
 {
   struct pollfd fds[] = {{.fd = w->wake_fd, .events = POLLIN},
                          {.fd = reach_pidfd(w->target), .events = POLLIN}};
-  uint64_t now = clock_mono_ns();
-  uint64_t next = w->next_sweep_ns < w->next_round_ns ? w->next_sweep_ns : w->next_round_ns;
+  uint64_t now = clock_mono_ns(), next = next_read_ns(w), count;
   struct timespec timeout = clock_timespec(next > now ? next - now : 0);
-  uint64_t count;
 
   if (ppoll(fds, 2, &timeout, NULL) <= 0)
     return false;
@@ -285,6 +418,8 @@ static void *worker_run(void *argument)
         open_session(w);
       if (w->session || exited)
         more = sweep_once(w, exited);
+    } else if (now >= w->next_part_ns) {
+      part_once(w);
     } else if (now >= w->next_round_ns) {
       round_once(w);
     }
@@ -340,7 +475,10 @@ int worker_start(struct reach_target *target, const struct source *source,
   w->setup = *setup;
   w->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
   w->cadence.interval_ns = setup->interval_ns;
-  w->next_round_ns = UINT64_MAX;
+  w->cadence.budget_permille = source->budget_permille;
+  w->cadence.has_parts = source->part != NULL;
+  w->sweep_cpu_ns = VALUE_UNKNOWN;
+  w->next_round_ns = w->next_part_ns = UINT64_MAX;
   pthread_mutex_init(&w->lock, NULL);
   w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (w->wake_fd < 0)

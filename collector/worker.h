@@ -3,7 +3,11 @@
  * rounds while something is blocked, questions about single actors, the end of the target.
  *
  *    open --ok--> sweep, round, round, ..., sweep, ... --target exits--> last sweep (gone), ended
+ *      |            '--named otherwise than is wished--> ended, nothing was posted
  *      '--error--> FAILED sweep (unreadable, with the reason), back-off, open again
+ *
+ * A target whose sweeps cost more than their budget allows at the wished interval has parts between
+ * them, where its source can make them (cadence.h).
  *
  * A slow target holds up its own worker and nobody else. Not here: which processes are targets
  * (sampler.c), what rows mean (model).
@@ -23,9 +27,15 @@ struct worker;
 
 struct worker_setup {
   uint64_t interval_ns;
-  /* Both are called on the worker's thread. */
+  bool exact; /* the source's probes are wanted, too */
+  /* All are called on the worker's thread. */
   void (*post)(void *context, struct sweep *sweep); /* takes the sweep over */
   void (*ended)(void *context);                     /* worker_ended() is true from now on */
+  /* Is the target wanted by the name that it gives itself? Asked once, when that is known; NULL: it
+   * is. */
+  bool (*wanted)(void *context, const char *name, pid_t pid);
+  /* What probes cost this target, or why it has none (--exact); NULL: nobody listens. */
+  void (*told)(void *context, const char *name, const char *text);
   void *context;
 };
 
@@ -39,6 +49,9 @@ const struct source *worker_source(const struct worker *worker);
 
 /* It has nothing left to read: the process is gone, or (exec) is another program now. */
 bool worker_ended(const struct worker *worker);
+
+/* It ended because its name is not one of those that are wanted. */
+bool worker_unwanted(const struct worker *worker);
 
 /* Asks the source; `answer` comes on the worker's thread, with -ECANCELED when the worker ends
  * first. 0 or -ENOMEM, or -ESRCH when it has ended; then `answer` does not come. */

@@ -27,9 +27,12 @@
 struct inbox {
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  unsigned full, rounds, failed, ended, answers;
+  unsigned full, parts, rounds, failed, ended, answers, told;
   uint8_t last_state;
   char last_reason[128];
+  char last_gap[128];
+  char last_text[128];
+  int64_t last_interval_ns, last_part_interval_ns;
   int last_answer;
 };
 
@@ -57,12 +60,17 @@ static void on_post(void *context, struct sweep *sweep)
 
   pthread_mutex_lock(&inbox->lock);
   inbox->full += sweep->kind == SWEEP_FULL;
+  inbox->parts += sweep->kind == SWEEP_PART;
   inbox->rounds += sweep->kind == SWEEP_ROUND;
   inbox->failed += sweep->kind == SWEEP_FAILED;
   if (sweep->kind != SWEEP_ROUND) {
     inbox->last_state = sweep->target.state;
     strncpy(inbox->last_reason, reason ? reason : "", sizeof(inbox->last_reason) - 1);
+    inbox->last_interval_ns = sweep->target.interval_ns;
+    inbox->last_part_interval_ns = sweep->target.part_interval_ns;
   }
+  if (sweep->gap_count > 0)
+    strncpy(inbox->last_gap, sweep_text(sweep, sweep->gaps[0].reason), sizeof(inbox->last_gap) - 1);
   pthread_cond_broadcast(&inbox->changed);
   pthread_mutex_unlock(&inbox->lock);
   sweep_free(sweep);
@@ -82,12 +90,31 @@ static void on_answer(void *context, int error, const char *text)
 {
   struct inbox *inbox = context;
 
-  (void)text;
   pthread_mutex_lock(&inbox->lock);
   inbox->answers++;
   inbox->last_answer = error;
+  strncpy(inbox->last_text, text, sizeof(inbox->last_text) - 1);
   pthread_cond_broadcast(&inbox->changed);
   pthread_mutex_unlock(&inbox->lock);
+}
+
+static void on_told(void *context, const char *name, const char *text)
+{
+  struct inbox *inbox = context;
+
+  (void)name;
+  pthread_mutex_lock(&inbox->lock);
+  inbox->told++;
+  strncpy(inbox->last_text, text, sizeof(inbox->last_text) - 1);
+  pthread_cond_broadcast(&inbox->changed);
+  pthread_mutex_unlock(&inbox->lock);
+}
+
+static bool on_name(void *context, const char *name, pid_t pid)
+{
+  (void)context;
+  assert_int_equal(pid, getpid());
+  return strcmp(name, "wanted@here") == 0;
 }
 
 /* Waits until a counter of the inbox is at least `wanted`. */
@@ -108,7 +135,10 @@ static void await(struct inbox *inbox, const unsigned *counter, unsigned wanted)
 /* --- the source; what it does is set before a worker starts --- */
 
 static struct {
-  bool blocked; /* sweeps show a wait */
+  bool blocked;     /* sweeps show a wait */
+  bool costly;      /* they take processor time, so that parts come between them */
+  const char *name; /* that the target gives itself; NULL none */
+  int exact_error;
   int open_error;
   sem_t release; /* what a sweep of the slow source waits for */
 } fake;
@@ -138,6 +168,10 @@ static int fake_read(void *session, enum sweep_kind kind, struct sweep **ret_swe
   if (!sweep)
     return -ENOMEM;
   sweep->begin_ns = sweep->end_ns = clock_mono_ns();
+  if (fake.name) {
+    sweep->target.name = sweep_add_text(sweep, fake.name, strlen(fake.name));
+    sweep->target.unique_name = true;
+  }
   sweep_add_actor(sweep)->key = ACTOR_KEY(TAG, 1);
   if (fake.blocked)
     sweep_add_wait(sweep)->waiter = ACTOR_KEY(TAG, 1);
@@ -147,6 +181,10 @@ static int fake_read(void *session, enum sweep_kind kind, struct sweep **ret_swe
 
 static int fake_sweep(void *session, struct sweep **ret_sweep)
 {
+  uint64_t begin = clock_thread_ns();
+
+  while (fake.costly && clock_thread_ns() - begin < 3 * CLOCK_NS_PER_MS)
+    continue; /* three times the budget of its interval */
   return fake_read(session, SWEEP_FULL, ret_sweep);
 }
 
@@ -154,6 +192,20 @@ static int slow_sweep(void *session, struct sweep **ret_sweep)
 {
   (void)sem_wait(&fake.release);
   return fake_read(session, SWEEP_FULL, ret_sweep);
+}
+
+static int fake_part(void *session, struct sweep **ret_sweep)
+{
+  return fake_read(session, SWEEP_PART, ret_sweep);
+}
+
+static int fake_exact(void *session, bool on, char reason[SOURCE_REASON_BYTES])
+{
+  (void)session;
+  assert_true(on);
+  if (fake.exact_error == 0)
+    strcpy(reason, "costs a little");
+  return fake.exact_error;
 }
 
 static int fake_round(void *session, struct sweep **ret_sweep)
@@ -167,6 +219,10 @@ static int fake_ask(void *session, uint64_t actor, enum feed_question question, 
   (void)question;
   if (actor == 99)
     return -ENOENT;
+  if (actor == 98) {
+    *ret_text = strdup("only root may; use sudo");
+    return -EPERM;
+  }
   *ret_text = strdup("an answer");
   return *ret_text ? 0 : -ENOMEM;
 }
@@ -188,6 +244,23 @@ static const struct source fake_source = {
     .close = fake_close,
 };
 
+/* A source with all that is optional. */
+static const struct source rich_source = {
+    .name = "rich",
+    .tag = TAG,
+    .help = "made up",
+    .budget_permille = 50,
+    .names_itself = true,
+    .probe = fake_probe,
+    .open = fake_open,
+    .sweep = fake_sweep,
+    .part = fake_part,
+    .round = fake_round,
+    .exact = fake_exact,
+    .ask = fake_ask,
+    .close = fake_close,
+};
+
 static const struct source slow_source = {
     .name = "slow",
     .tag = TAG,
@@ -203,8 +276,13 @@ static const struct source slow_source = {
 static struct worker *start_with(const struct source *source, pid_t pid, struct inbox *inbox,
                                  uint64_t interval_ns)
 {
-  const struct worker_setup setup = {
-      .interval_ns = interval_ns, .post = on_post, .ended = on_end, .context = inbox};
+  const struct worker_setup setup = {.interval_ns = interval_ns,
+                                     .exact = true,
+                                     .post = on_post,
+                                     .ended = on_end,
+                                     .wanted = on_name,
+                                     .told = on_told,
+                                     .context = inbox};
   struct reach_target *target = NULL;
   struct worker *worker = NULL;
 
@@ -227,8 +305,9 @@ static void stop(struct worker *worker)
 static int reset(void **state)
 {
   (void)state;
-  fake.blocked = false;
-  fake.open_error = 0;
+  fake.blocked = fake.costly = false;
+  fake.name = NULL;
+  fake.open_error = fake.exact_error = 0;
   return 0;
 }
 
@@ -300,11 +379,77 @@ static void questions_are_answered_between_sweeps(void **state)
   assert_int_equal(worker_ask(worker, 99, FEED_STACK, on_answer, inbox), 0);
   await(inbox, &inbox->answers, 2);
   assert_int_equal(inbox->last_answer, -ENOENT);
+  assert_string_equal(inbox->last_text, "No such file or directory");
+  assert_int_equal(worker_ask(worker, 98, FEED_STACK, on_answer, inbox), 0);
+  await(inbox, &inbox->answers, 3);
+  assert_int_equal(inbox->last_answer, -EPERM);
+  assert_string_equal(inbox->last_text, "only root may; use sudo");
   worker_stop(worker);
   await(inbox, &inbox->ended, 1);
   assert_int_equal(worker_ask(worker, 1, FEED_STACK, on_answer, inbox), -ESRCH);
   stop(worker);
-  assert_int_equal(inbox->answers, 2);
+  assert_int_equal(inbox->answers, 3);
+  inbox_free(inbox);
+}
+
+static void parts_come_between_costly_sweeps(void **state)
+{
+  struct inbox *inbox = inbox_new();
+  struct worker *worker;
+
+  (void)state;
+  worker = start_with(&rich_source, getpid(), inbox, 20 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->full, 5);
+  assert_int_equal(inbox->parts, 0); /* they cost next to nothing */
+  stop(worker);
+  fake.costly = true;
+  inbox->full = 0;
+  worker = start_with(&rich_source, getpid(), inbox, 20 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->parts, 5);
+  await(inbox, &inbox->full, 3);
+  assert_true(inbox->last_interval_ns >= (int64_t)(60 * CLOCK_NS_PER_MS));
+  assert_true(inbox->last_part_interval_ns >= (int64_t)(20 * CLOCK_NS_PER_MS));
+  stop(worker);
+  inbox_free(inbox);
+}
+
+static void a_target_of_another_name_than_is_wished_is_closed_unheard(void **state)
+{
+  struct inbox *inbox = inbox_new();
+  struct worker *worker;
+
+  (void)state;
+  fake.name = "other@here";
+  worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->ended, 1);
+  assert_true(worker_unwanted(worker));
+  assert_int_equal(inbox->full + inbox->failed, 0);
+  stop(worker);
+  fake.name = "wanted@here";
+  worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->full, 3);
+  assert_false(worker_unwanted(worker));
+  stop(worker);
+  inbox_free(inbox);
+}
+
+static void what_probes_cost_is_told_once_and_stays_a_gap(void **state)
+{
+  struct inbox *inbox = inbox_new();
+  struct worker *worker;
+
+  (void)state;
+  worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->full, 3);
+  stop(worker);
+  assert_int_equal(inbox->told, 1);
+  assert_string_equal(inbox->last_text, "costs a little");
+  assert_string_equal(inbox->last_gap, "--exact: costs a little");
+  fake.exact_error = -EPERM;
+  worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
+  await(inbox, &inbox->told, 2);
+  stop(worker);
+  assert_string_equal(inbox->last_text, "no probes: Operation not permitted");
   inbox_free(inbox);
 }
 
@@ -339,6 +484,9 @@ int main(void)
                              reset),
       cmocka_unit_test_setup(a_slow_target_holds_up_nobody_else, reset),
       cmocka_unit_test_setup(questions_are_answered_between_sweeps, reset),
+      cmocka_unit_test_setup(parts_come_between_costly_sweeps, reset),
+      cmocka_unit_test_setup(a_target_of_another_name_than_is_wished_is_closed_unheard, reset),
+      cmocka_unit_test_setup(what_probes_cost_is_told_once_and_stays_a_gap, reset),
       cmocka_unit_test_setup(a_target_that_exits_is_gone_and_its_worker_ends, reset),
   };
 

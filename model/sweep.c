@@ -46,6 +46,8 @@ struct sweep *sweep_new(uint64_t target_key, enum source_tag source, enum sweep_
       .died_count = VALUE_UNKNOWN,
       .sweep_cpu_ns = VALUE_UNKNOWN,
       .interval_ns = VALUE_UNKNOWN,
+      .part_cpu_ns = VALUE_UNKNOWN,
+      .part_interval_ns = VALUE_UNKNOWN,
       .lost_count = VALUE_UNKNOWN,
   };
   return sweep;

@@ -39,7 +39,9 @@ enum source_tag {
   SOURCE_TAG_HOOK = 2,
   SOURCE_TAG_BEAM = 3,
   SOURCE_TAG_THREAD = 4,
-  SOURCE_TAG_GO = 5
+  SOURCE_TAG_GO = 5,
+  /* what impasse says of a process that no source reads: facts and a reason, never rows */
+  SOURCE_TAG_NONE = 127
 };
 
 enum sweep_kind {
@@ -80,9 +82,11 @@ struct sweep_target {
   int64_t persistent_terms; /* Erlang: entries of that table */
   int64_t born_count;       /* actors opened since it started; monotonic */
   int64_t died_count;
-  int64_t sweep_cpu_ns; /* processor time of impasse spent on this sweep; filled by the collector */
-  int64_t interval_ns;  /* present interval between sweeps; filled by the collector */
-  int64_t lost_count;   /* records lost since attach, monotonic; broken down in gaps[] */
+  /* filled by the collector: processor time of impasse spent on the last full sweep, the present
+   * interval between full sweeps, and the same of parts, where there are some */
+  int64_t sweep_cpu_ns, interval_ns;
+  int64_t part_cpu_ns, part_interval_ns;
+  int64_t lost_count; /* records lost since attach, monotonic; broken down in gaps[] */
 };
 
 enum sweep_actor_flags {

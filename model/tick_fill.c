@@ -303,6 +303,19 @@ static bool has_rows(const struct tick_target *target)
   return false;
 }
 
+static double share(int64_t cpu_ns, int64_t interval_ns)
+{
+  return cpu_ns > 0 && interval_ns > 0 ? (double)cpu_ns / (double)interval_ns : 0;
+}
+
+/* In permille of a core. A full sweep stands for the part that would come at the same time. */
+static double cost_of(const struct sweep_target *t)
+{
+  double parts = share(t->part_cpu_ns, t->part_interval_ns) - share(t->part_cpu_ns, t->interval_ns);
+
+  return 1000 * (share(t->sweep_cpu_ns, t->interval_ns) + fmax(parts, 0));
+}
+
 static void fill_target_reading(struct fill *f, const struct tick_target *target, uint32_t row)
 {
   uint64_t newest = 0;
@@ -316,8 +329,8 @@ static void fill_target_reading(struct fill *f, const struct tick_target *target
 
     if (facts && facts->target.interval_ns > interval)
       interval = facts->target.interval_ns;
-    if (facts && facts->target.sweep_cpu_ns > 0 && facts->target.interval_ns > 0)
-      cost += 1000.0 * (double)facts->target.sweep_cpu_ns / (double)facts->target.interval_ns;
+    if (facts)
+      cost += cost_of(&facts->target);
     if (feed->sweep && feed->read_ns > newest)
       newest = feed->read_ns;
   }

@@ -36,6 +36,8 @@ struct source {
   const char *name;    /* "hook": column targets.runtime */
   enum source_tag tag; /* top byte of its actors' keys */
   const char *help;    /* one sentence for `doctor` and the manual */
+  /* What is to be said of a process that is none of its: "is no Erlang node". NULL: nothing. */
+  const char *otherwise;
 
   /* Processor time that one target may cost, in permille of a core; 0 = the default of cadence.h. */
   unsigned budget_permille;

@@ -308,6 +308,7 @@ const struct source source_hook = {
     .name = "hook",
     .tag = SOURCE_TAG_HOOK,
     .help = "Programs that link libimpasse and publish their actors, mailboxes, calls and tables.",
+    .otherwise = "does not use the hook library (libimpasse)",
     .probe = source_probe,
     .open = source_open,
     .sweep = source_sweep,
