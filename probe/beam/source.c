@@ -328,6 +328,7 @@ const struct source source_beam = {
     .help = "Erlang and Elixir nodes as they are: processes, mailboxes, calls and ETS tables, read "
             "from "
             "outside without a cookie or code in the node.",
+    .otherwise = "is no Erlang node",
     .budget_permille = 50,
     .names_itself = true,
     .probe = beam_attach_probe,
