@@ -85,6 +85,11 @@ int reach_pids(pid_t **ret_pids, size_t *ret_count);
 /* The threads of a process now, as the collector numbers them, malloc'ed. */
 int reach_tids(const struct reach_target *target, pid_t **ret_tids, size_t *ret_count);
 
+/* Claims the target for a kind of reading that only one process of a host should do at a time (there is one kind: the
+ * sampling of an Erlang node's locks). The claim ends when the descriptor is closed, or we die. -EBUSY: another process
+ * has it, *ret_claimant is its pid where that is known, else 0; -EACCES, -EPERM, -ESRCH. */
+int reach_claim(const struct reach_target *target, int *ret_fd, pid_t *ret_claimant);
+
 /* Why reading the target is refused, in words with the remedy: another user, Yama, hidepid,
  * capabilities of the target, non-dumpable. `error` is what reach_read or reach_open gave. */
 void reach_explain(pid_t pid, int error, char *ret_text, size_t room);
