@@ -9,6 +9,7 @@
 #include "collector/graph_text.h"
 #include "collector/rows.h"
 #include "collector/take.h"
+#include "model/maker.h"
 #include "model/sweep.h"
 #include "store/harmless.h"
 
@@ -65,12 +66,24 @@ static int show_graph(const struct options *options, struct complaint *complaint
 
 struct asking {
   const struct options *options;
-  const char *name;
+  const char *name; /* of the actor; NULL: it is about a whole target */
   enum feed_question question;
   struct complaint *complaint;
   bool asked, answered;
   int code;
 };
+
+/* By its name, or by the id in angle brackets that names end in where an actor has no other of its
+ * own: "<0.123.0>". */
+static bool has_name(const char *name, const char *wish)
+{
+  size_t length = strlen(name), wanted = strlen(wish);
+
+  if (strcmp(name, wish) == 0)
+    return true;
+  return *wish == '<' && length > wanted && name[length - wanted - 1] == ' ' &&
+         strcmp(name + length - wanted, wish) == 0;
+}
 
 static bool is_meant(const struct asking *asking, const struct snapshot *s, uint32_t row)
 {
@@ -82,7 +95,7 @@ static bool is_meant(const struct asking *asking, const struct snapshot *s, uint
 
   if (!options_want_target(asking->options, target, pid))
     return false;
-  return (name && strcmp(name, asking->name) == 0) ||
+  return (name && has_name(name, asking->name)) ||
          (*end == '\0' && key == snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, row));
 }
 
@@ -93,7 +106,9 @@ static void on_answer(void *context, int error, const char *text)
 
   asking->answered = true;
   if (error < 0) {
-    asking->code = complaint_set(asking->complaint, EXIT_TROUBLE, "%s: %s", asking->name, text);
+    asking->code =
+        asking->name ? complaint_set(asking->complaint, EXIT_TROUBLE, "%s: %s", asking->name, text)
+                     : complaint_set(asking->complaint, EXIT_TROUBLE, "%s", text);
     return;
   }
   for (const char *line = text; *line;) { /* each by itself: their ends are ours */
@@ -106,42 +121,98 @@ static void on_answer(void *context, int error, const char *text)
   }
 }
 
+static uint32_t find_actors(const struct asking *asking, const struct snapshot *s,
+                            uint32_t *ret_match)
+{
+  uint32_t found = 0;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ACTORS); row++) {
+    if (is_meant(asking, s, row)) {
+      *ret_match = row;
+      found++;
+    }
+  }
+  return found;
+}
+
+/* The living ones; impasse itself only where it is named. */
+static uint32_t find_targets(const struct asking *asking, const struct snapshot *s,
+                             uint32_t *ret_match)
+{
+  uint32_t found = 0;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++) {
+    if (snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_GONE ||
+        (maker_is_row(s, row) && asking->options->target_count == 0) ||
+        !options_want_target(asking->options,
+                             snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
+                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row)))
+      continue;
+    *ret_match = row;
+    found++;
+  }
+  return found;
+}
+
+static int complain_of_match(const struct asking *asking, uint32_t found)
+{
+  struct complaint *complaint = asking->complaint;
+
+  if (!asking->name)
+    return complaint_set(complaint, EXIT_TROUBLE,
+                         found == 0 ? "no such process is watched; see: impasse show targets"
+                                    : "several processes are meant; name one with --target");
+  return complaint_set(complaint, EXIT_TROUBLE,
+                       found == 0 ? "no actor is called \"%s\"; see: impasse show actors"
+                                  : "several actors are called \"%s\"; add --target, or give its "
+                                    "key (column actor)",
+                       asking->name);
+}
+
 static enum take_verdict ask_of(void *context, struct feed *feed, const struct snapshot *s,
                                 uint64_t history_ns)
 {
   struct asking *asking = context;
-  uint32_t found = 0, match = 0;
+  uint32_t found, match = 0;
+  int64_t target_key, actor = 0;
 
   (void)history_ns;
   if (asking->asked)
     return asking->answered ? TAKE_DONE : TAKE_MORE;
-  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_ACTORS); row++) {
-    if (is_meant(asking, s, row)) {
-      match = row;
-      found++;
-    }
-  }
+  found = asking->name ? find_actors(asking, s, &match) : find_targets(asking, s, &match);
   if (found != 1) {
-    asking->code = complaint_set(
-        asking->complaint, EXIT_TROUBLE,
-        found == 0 ? "no actor is called \"%s\"; see: impasse show actors"
-                   : "several actors are called \"%s\"; add --target, or give its key "
-                     "(column actor)",
-        asking->name);
+    asking->code = complain_of_match(asking, found);
     return TAKE_DONE;
   }
+  if (asking->name) {
+    target_key = snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, match);
+    actor = snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, match);
+  } else {
+    target_key = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, match);
+  }
   asking->asked = true;
-  feed->ops->ask(feed, snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, match),
-                 snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, match), asking->question, on_answer,
-                 asking);
+  feed->ops->ask(feed, target_key, actor, asking->question, on_answer, asking);
   return TAKE_MORE;
 }
 
-static int show_answer(const struct options *options, enum feed_question question,
+/* --- what to show --- */
+
+static const struct question {
+  const char *name;
+  enum feed_question question;
+  bool of_target; /* of all its actors */
+} questions[] = {{"messages", FEED_MESSAGES, false},
+                 {"senders", FEED_SENDERS, false},
+                 {"stack", FEED_STACK, false},
+                 {"exits", FEED_EXITS, true}};
+
+static int show_answer(const struct options *options, const struct question *question,
                        struct complaint *complaint)
 {
-  struct asking asking = {
-      .options = options, .question = question, .complaint = complaint, .code = EXIT_FINE};
+  struct asking asking = {.options = options,
+                          .question = question->question,
+                          .complaint = complaint,
+                          .code = EXIT_FINE};
   const struct take take = {.options = options,
                             .interval_ns = UINT64_C(500000000),
                             .patience_ns = UINT64_C(15000000000),
@@ -149,25 +220,20 @@ static int show_answer(const struct options *options, enum feed_question questio
                             .context = &asking};
   int error;
 
-  if (options->arg_count != 2)
-    return complaint_set(complaint, EXIT_TROUBLE, "show %s wants the name of one actor",
+  if (options->arg_count != (question->of_target ? 1 : 2))
+    return complaint_set(complaint, EXIT_TROUBLE,
+                         question->of_target ? "show %s is about a whole process: --target NAME"
+                                             : "show %s wants the name of one actor",
                          options->args[0]);
   if (feeds_speak_of_past(options))
     return complaint_set(complaint, EXIT_TROUBLE,
                          "show %s: not recorded; it can only be asked of now", options->args[0]);
-  asking.name = options->args[1];
+  asking.name = question->of_target ? NULL : options->args[1];
   error = take_run(&take, complaint);
   if (error == -ETIME)
     return complaint_set(complaint, EXIT_TROUBLE, "no answer in time");
   return error < 0 ? EXIT_TROUBLE : asking.code;
 }
-
-/* --- what to show --- */
-
-static const struct {
-  const char *name;
-  enum feed_question question;
-} questions[] = {{"messages", FEED_MESSAGES}, {"senders", FEED_SENDERS}, {"stack", FEED_STACK}};
 
 static int show(const struct options *options, struct complaint *complaint)
 {
@@ -176,7 +242,7 @@ static int show(const struct options *options, struct complaint *complaint)
 
   for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
     if (strcmp(questions[i].name, what) == 0)
-      return show_answer(options, questions[i].question, complaint);
+      return show_answer(options, &questions[i], complaint);
   if (options->arg_count != 1)
     return complaint_set(
         complaint, EXIT_TROUBLE,
@@ -188,7 +254,7 @@ static int show(const struct options *options, struct complaint *complaint)
   return complaint_set(
       complaint, EXIT_TROUBLE,
       "there is no \"%s\" to show; there are targets, actors, waits, tables, call_graph, names, "
-      "alerts, gaps, graph, and messages, senders, stack of an ACTOR",
+      "alerts, gaps, graph, exits of a process, and messages, senders, stack of an ACTOR",
       what);
 }
 
@@ -198,9 +264,12 @@ const struct command cmd_show = {
     .help = "Print rows, or the wait-for graph, of now or of the past",
     .manual = "WHAT is a relation: targets, actors, waits, tables, call_graph, names, alerts or\n"
               "gaps, whose columns are in impasse-sql(5); or graph, a drawing of who waits for\n"
-              "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR,\n"
-              "where the runtime can tell. Without a time: now, from a running `impasse\n"
-              "record` where one answers, else by looking for a second. With --at the state of\n"
+              "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR, or\n"
+              "exits, why the actors of one process (--target) end: where the runtime can\n"
+              "tell. ACTOR is a name, the id in angle brackets that it ends in, or the key of\n"
+              "the column actor. Senders and exits of an Erlang node take probes for at most a\n"
+              "second, and root. Without a time: now, from a running `impasse record` where one\n"
+              "answers, else by looking for a second. With --at the state of\n"
               "that instant, with --since and --until all rows between, from a recording.\n",
     .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |
                OPTION_BIT(FORMAT) | OPTION_BIT(JSON),

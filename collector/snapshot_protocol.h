@@ -22,7 +22,7 @@ enum { SNAPSHOT_PROTOCOL_VERSION = 1, SNAPSHOT_ERROR_BYTES = 512 };
 
 enum snapshot_question_type {
   SNAPSHOT_NEWEST = 1, /* answered as soon as there is a snapshot whose tick is above after_tick */
-  SNAPSHOT_ASK = 2,    /* feed.ask; for root and the recorder's own user */
+  SNAPSHOT_ASK = 2,    /* feed.ask; who may: snapshot_socket.h */
 };
 
 struct snapshot_question {

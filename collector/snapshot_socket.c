@@ -22,8 +22,9 @@ struct peer {
   struct snapshot_socket *socket; /* NULL: closed, an answer is still on its way */
   uv_poll_t poll;
   int fd;
-  bool may_ask;
-  bool waits; /* for a tick above after_tick */
+  uid_t uid;
+  bool may_ask; /* about everything; else about its own processes */
+  bool waits;   /* for a tick above after_tick */
   uint64_t after_tick;
   bool asked; /* a question is with the feed */
 };
@@ -61,6 +62,16 @@ bool snapshot_socket_may_see(const struct snapshot_peer *peer, uid_t owner, gid_
     if (peer->groups[i] == group)
       return true;
   return false;
+}
+
+/* The uid of the target, as it is in the newest snapshot, is that of the peer. */
+static bool is_owner_of(const struct peer *peer, int64_t target_key)
+{
+  const struct snapshot *newest = peer->socket->newest;
+  uint32_t row;
+
+  return newest && snapshot_find_target(newest, target_key, &row) == 0 &&
+         snapshot_int(newest, RELATION_TARGETS, TARGETS_UID, row) == (int64_t)peer->uid;
 }
 
 static int read_peer(int fd, gid_t groups[GROUPS_MAX], struct snapshot_peer *ret_peer)
@@ -232,10 +243,11 @@ static void take_ask(struct peer *peer, const struct snapshot_question *question
 {
   struct feed *feed = peer->socket->feed;
 
-  if (!peer->may_ask) {
+  if (!peer->may_ask && !is_owner_of(peer, question->target_key)) {
     send_error(peer->fd, SNAPSHOT_ASK, -EACCES,
-               "questions about single actors are for root and the user who runs the recorder");
-  } else if (!feed || peer->asked || question->question > FEED_STACK) {
+               "questions like this are for root, the owner of the process and the user who runs "
+               "the recorder; use sudo");
+  } else if (!feed || peer->asked || question->question > FEED_EXITS) {
     send_error(peer->fd, SNAPSHOT_ASK, -EINVAL, "not a question that can be answered here");
   } else {
     peer->asked = true;
@@ -279,7 +291,7 @@ static void on_peer(uv_poll_t *poll, int status, int events)
     take_question(peer, &question);
 }
 
-static void add_peer(struct snapshot_socket *s, int fd, bool may_ask)
+static void add_peer(struct snapshot_socket *s, int fd, uid_t uid, bool may_ask)
 {
   struct peer *peer = calloc(1, sizeof(*peer));
 
@@ -290,6 +302,7 @@ static void add_peer(struct snapshot_socket *s, int fd, bool may_ask)
   }
   peer->socket = s;
   peer->fd = fd;
+  peer->uid = uid;
   peer->may_ask = may_ask;
   peer->poll.data = peer;
   peer->next = s->peers;
@@ -321,7 +334,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     send_error(fd, SNAPSHOT_NEWEST, -EBUSY, "the recorder has too many connections");
     (void)close(fd);
   } else {
-    add_peer(s, fd, snapshot_socket_may_ask(&who, geteuid()));
+    add_peer(s, fd, who.uid, snapshot_socket_may_ask(&who, geteuid()));
   }
 }
 

@@ -2,10 +2,10 @@
  * snapshot_socket.h - the socket at which a recorder hands its newest snapshot to whoever may see
  * it.
  *
- *    peer (SO_PEERCRED, SO_PEERGROUPS)              snapshots   questions about one actor
- *    root, the recorder's own user                  yes         yes
- *    member of the group                            yes         no
- *    anybody else                                   refused     refused
+ *    peer (SO_PEERCRED, SO_PEERGROUPS)     snapshots   questions (messages, senders, stacks, exits)
+ *    root, the recorder's own user         yes         yes
+ *    member of the group                   yes         of processes of its own user
+ *    anybody else                          refused     refused
  *
  * The snapshot goes as a sealed memfd, made once and shared by all who ask for the same tick. The
  * protocol is in snapshot_protocol.h. Threads: all on the loop's.
@@ -39,7 +39,7 @@ void snapshot_socket_show(struct snapshot_socket *socket, const struct snapshot 
  * fine. */
 void snapshot_socket_close(struct snapshot_socket *socket);
 
-/* May this peer see rows; may it ask about single actors? Pure, for its test. */
+/* May this peer see rows; may it ask about whatever process it likes? Pure, for its test. */
 struct snapshot_peer {
   uid_t uid;
   gid_t gid;

@@ -36,10 +36,15 @@ static struct snapshot *snapshot_of(uint64_t tick)
   struct snapshot *snapshot = NULL;
 
   assert_non_null(b);
-  assert_int_equal(snapshot_builder_relation(b, RELATION_TARGETS, 1), 0);
-  snapshot_builder_ints(b, RELATION_TARGETS, TARGETS_TARGET_KEY)[0] = 7;
-  snapshot_builder_texts(b, RELATION_TARGETS, TARGETS_TARGET)[0] =
-      snapshot_builder_text(b, "shop:7");
+  assert_int_equal(snapshot_builder_relation(b, RELATION_TARGETS, 3), 0);
+  for (int i = 0; i < 3; i++) { /* of root, of NOBODY, of nobody knows whom */
+    snapshot_builder_ints(b, RELATION_TARGETS, TARGETS_TARGET_KEY)[i] = 7 + i;
+    snapshot_builder_ints(b, RELATION_TARGETS, TARGETS_UID)[i] = i == 1   ? NOBODY
+                                                                 : i == 0 ? 0
+                                                                          : VALUE_UNKNOWN;
+    snapshot_builder_texts(b, RELATION_TARGETS, TARGETS_TARGET)[i] =
+        snapshot_builder_text(b, "shop:7");
+  }
   assert_int_equal(snapshot_builder_finish(b, &snapshot), 0);
   return snapshot;
 }
@@ -260,10 +265,13 @@ static int stranger(const char *path, gid_t group, int wanted_newest, int wanted
    * send. */
   if (error != wanted_newest && !(wanted_newest == -EACCES && error == -ECONNRESET))
     return 3;
-  if (error == 0 &&
-      snapshot_client_ask(&client, 7, 12, FEED_STACK, PATIENCE_MS, -1, &text) != wanted_ask)
-    return 4;
-  return 0;
+  for (int64_t target = 7; target <= 10 && error == 0; target++) { /* 8 is its own, 10 nobody's */
+    int asked = snapshot_client_ask(&client, target, 12, FEED_STACK, PATIENCE_MS, -1, &text);
+
+    if (asked != (target == 8 ? 0 : wanted_ask))
+      return 4;
+  }
+  return error == 0 && strcmp(text, "8/12/2") != 0 ? 5 : 0;
 }
 
 static int run_stranger(const char *path, gid_t group, int wanted_newest, int wanted_ask)
@@ -279,7 +287,8 @@ static int run_stranger(const char *path, gid_t group, int wanted_newest, int wa
   return WEXITSTATUS(status);
 }
 
-static void another_user_is_refused_and_a_member_of_the_group_sees_rows(void **state)
+static void
+another_user_is_refused_and_a_member_of_the_group_sees_rows_and_asks_of_its_own(void **state)
 {
   enum { GROUP = 54321 };
   struct server server;
@@ -510,7 +519,8 @@ int main(void)
       cmocka_unit_test(questions_about_actors_are_passed_on),
       cmocka_unit_test(a_second_recorder_is_told_and_a_dead_ones_socket_is_replaced),
       cmocka_unit_test(root_the_owner_and_the_group_may_see_and_only_the_first_two_may_ask),
-      cmocka_unit_test(another_user_is_refused_and_a_member_of_the_group_sees_rows),
+      cmocka_unit_test(
+          another_user_is_refused_and_a_member_of_the_group_sees_rows_and_asks_of_its_own),
       cmocka_unit_test(an_honest_answer_is_taken),
       cmocka_unit_test(garbage_is_refused),
       cmocka_unit_test(an_unsealed_or_wrong_memfd_is_refused),
