@@ -11,7 +11,7 @@ model         | model                                          |
 probe/reach   | probe/reach                                    | linux/.*
 probe/process | probe/process probe/reach probe model          |
 probe/hook    | probe/hook probe/reach probe/process probe model | sys/sdt\.h|linux/.*
-probe/beam    | probe/beam probe/reach probe/process probe bpf model | libelf\.h|gelf\.h|linux/.*
+probe/beam    | probe/beam probe/beam/layouts probe/reach probe/process probe bpf model | libelf\.h|gelf\.h|linux/.*
 bpf           | bpf                                            | linux/.*|bpf/.*
 store         | store model                                    | sqlite3\.h|jansson\.h
 tui           | tui model                                      | ncurses\.h|curses\.h|term\.h|jansson\.h

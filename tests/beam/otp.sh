@@ -141,7 +141,7 @@ get() {
   [ -n "$(row "$releases" "$major" 1)" ] || skip "no distribution known to otp.sh packages OTP $major"
   [ -n "$(suites_of "$major")" ] || skip "only Ubuntu has OTP $major, wanted with IMPASSE_OTP_UBUNTU=1"
   if [ ! -d "$root" ]; then
-    mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || skip "OTP $major cannot be kept in $cache: not writable"
+    if ! mkdir -p "$cache" 2>/dev/null || [ ! -w "$cache" ]; then skip "OTP $major cannot be kept in $cache: not writable"; fi
     exec 9>"$cache/otp$major.lock"
     flock 9
     for suite in $(suites_of "$major"); do

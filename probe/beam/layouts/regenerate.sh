@@ -16,8 +16,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The types are spread over these: private ones stand in their .c files.
-objects='erl_process erl_db erl_hl_timer time erl_bif_persistent register beam_ranges erl_node_tables'
-constants='beam/erl_monitor_link.h beam/erl_hl_timer.c sys/unix/erl_unix_sys.h'
+objects=(erl_process erl_db erl_hl_timer time erl_bif_persistent register beam_ranges erl_node_tables)
+constants=(beam/erl_monitor_link.h beam/erl_hl_timer.c sys/unix/erl_unix_sys.h)
 
 if [ -n "${2-}" ]; then
   source=$(readlink -f "$2")
@@ -27,19 +27,19 @@ else
   origin=$("$here/../../../tests/beam/otp.sh" source "$major" "$source")
 fi
 
-compile() {
-  local flags='-O1 -g -fno-eliminate-unused-debug-types' target names=()
+compile() (
+  flags='-O1 -g -fno-eliminate-unused-debug-types' names=()
   export ERL_TOP=$source
   cd "$source"
   ./configure --without-javac --without-wx --without-odbc --without-ssl CFLAGS="$flags"
   cd erts/emulator
-  target=$(basename "$(dirname "$(ls -d */Makefile | grep -- -linux)")")
-  for name in $objects; do names+=("obj/$target/opt/jit/$name.o"); done
+  target=$(echo *-linux-*)
+  for name in "${objects[@]}"; do names+=("obj/$target/opt/jit/$name.o"); done
   make -f "$target/Makefile" TYPE=opt FLAVOR=jit generate
   mkdir -p "obj/$target/opt/jit"
   make -f "$target/Makefile" TYPE=opt FLAVOR=jit "${names[@]}"
   ld -r -o "$work/all.o" "${names[@]}"
-}
+)
 
 # One print for each alternative of each field; what gdb cannot evaluate prints nothing but a complaint. The constants of
 # headers, which debugging information does not hold, are told to gdb as macros.
@@ -49,7 +49,7 @@ set width 0
 macro define AT(type, field) ((long)&((type *)0)->field)
 macro define SIZE(type) ((long)sizeof(type))
 END
-  (cd "$source/erts/emulator" && sed -s -z 's/\\\n/ /g' $constants |
+  (cd "$source/erts/emulator" && sed -s -z 's/\\\n/ /g' "${constants[@]}" |
     sed -nE 's/^# *define[ \t]+([A-Z_0-9]+)[ \t]+([^"]+)$/macro define \1 \2/p' | sed 's|/\*.*\*/||')
   sed -nE 's/^FIELD\(([a-z0-9_]+), (.*), "[^"]*"\)$/\1 \2/p' "$fields" | while read -r name alternatives; do
     printf '%s\n' "$alternatives" | sed 's/ | /\n/g' | while read -r expression; do
@@ -58,8 +58,11 @@ END
   done
 }
 
-compile >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; echo "regenerate.sh: OTP $major did not compile" >&2; exit 1; }
+fail() { tail -n 30 "$1" >&2; echo "regenerate.sh: OTP $major $2" >&2; exit 1; }
+compile >"$work/log" 2>&1 || true # judged by what came of it: -e does not work on the left of ||
+[ -f "$work/all.o" ] || fail "$work/log" 'did not compile'
 questions | gdb -q -nx "$work/all.o" >"$work/answers" 2>"$work/complaints"
+grep 'VALUE p_id 0$' "$work/answers" >/dev/null || fail "$work/complaints" 'has no process as gdb sees it'
 
 {
   printf '/* Made by regenerate.sh %s. Offsets and sizes in bytes, -1 is absent. */\n' "$major"
