@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probe/beam/calibrate.h"
 #include "probe/beam/elf_file.h"
 #include "probe/beam/release.h"
 #include "probe/beam/scan.h"
@@ -224,6 +225,17 @@ static int find_all(struct attach *attach)
   return 0;
 }
 
+static int calibrate(struct attach *attach)
+{
+  struct calibrate_failure failure;
+  int error = calibrate_node(attach->node, &failure);
+  if (error == -EPROTO || error == -EAGAIN)
+    return refuse_invariant(attach, error, failure.words, failure.invariant);
+  if (error)
+    return refuse_read(attach, error);
+  return 0;
+}
+
 int beam_attach(struct reach_target *target, struct beam_memory *memory, struct beam_node *ret_node,
                 char reason[SOURCE_REASON_BYTES])
 {
@@ -237,6 +249,8 @@ int beam_attach(struct reach_target *target, struct beam_memory *memory, struct 
   if (error)
     goto out;
   error = find_all(&attach);
+  if (!error)
+    error = calibrate(&attach);
   if (!error)
     *ret_node = node;
 out:
