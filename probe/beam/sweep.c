@@ -1,9 +1,11 @@
 /* sweep.c - see sweep.h. */
 #include "probe/beam/sweep.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "probe/beam/hot.h"
 #include "probe/beam/sweep_sort.h"
@@ -13,6 +15,8 @@
 enum {
   CHUNK_SLOTS = 32768, /* of the slot table, read at once */
   SUSPECTS_MOST = 4096,
+  AHEAD = 12, /* rows that are fetched before they are needed */
+  HUGE_PAGE = 2 << 20,
   PARTED_MOST = 4096, /* mailboxes in several parts that are summed in one sweep */
 };
 #define ADDRESS_MOST (UINT64_C(1) << 47)
@@ -22,6 +26,16 @@ struct wanted {
   struct beam_proc_place place;
   uint64_t word;
 };
+
+/* A row before it has its place: rows come by address and go out by key, and moving what is a line of
+ * the cache costs half of moving a whole row. */
+struct staged {
+  uint64_t key, parent, head;
+  int64_t depth, memory_bytes, work_count;
+  uint32_t name, function;
+  uint8_t state, depth_is, flags;
+};
+static_assert(sizeof(struct staged) <= 64, "a line of the cache");
 
 /* A row whose name is still to be found. */
 struct later {
@@ -42,6 +56,7 @@ struct beam_sweep {
   struct array words;      /* uint64_t: of a part or round, the pids that are looked for there */
   struct array items;      /* struct sweep_sort_item */
   struct array scratch;    /* the same */
+  struct array staged;     /* struct staged */
   struct array later;      /* struct later */
   struct array candidates; /* struct beam_proc */
   struct array blocked;    /* struct wanted */
@@ -96,6 +111,7 @@ void beam_sweep_free(struct beam_sweep *state)
   free(state->words.items);
   free(state->items.items);
   free(state->scratch.items);
+  free(state->staged.items);
   free(state->later.items);
   free(state->candidates.items);
   free(state->blocked.items);
@@ -212,7 +228,7 @@ static bool may_be_blocked(const struct beam_proc_facts *facts)
 
 /* The length of the mailbox, where it is in several parts summed up as far as the bound allows. */
 static void fill_depth(struct beam_sweep *state, const struct beam_proc_facts *facts,
-                       struct sweep_actor *row)
+                       struct staged *row)
 {
   int64_t depth = facts->depth;
   bool whole = true;
@@ -224,7 +240,7 @@ static void fill_depth(struct beam_sweep *state, const struct beam_proc_facts *f
   row->depth_is = whole ? DEPTH_EXACT : DEPTH_AT_LEAST;
 }
 
-static void fill_name(struct sweep_actor *row, const struct beam_name *name)
+static void fill_name(struct staged *row, const struct beam_name *name)
 {
   row->name = name->text;
   row->parent = name->parent;
@@ -233,7 +249,7 @@ static void fill_name(struct sweep_actor *row, const struct beam_name *name)
 }
 
 static void name_row(struct beam_sweep *state, const struct beam_proc_facts *facts,
-                     struct sweep_actor *row)
+                     struct staged *row)
 {
   bool later = false;
   struct beam_name *name = beam_names_note(state->names, facts, &later);
@@ -243,7 +259,8 @@ static void name_row(struct beam_sweep *state, const struct beam_proc_facts *fac
     return;
   }
   if (note)
-    *note = (struct later){(uint32_t)(row - state->sweep->actors), facts->proc.slot};
+    *note =
+        (struct later){(uint32_t)(row - (struct staged *)state->staged.items), facts->proc.slot};
   else
     fill_name(row, name);
   int64_t before = name->depth == UINT32_MAX ? VALUE_UNKNOWN : (int64_t)name->depth;
@@ -253,20 +270,30 @@ static void name_row(struct beam_sweep *state, const struct beam_proc_facts *fac
   name->depth = row->depth >= 0 && row->depth < UINT32_MAX ? (uint32_t)row->depth : UINT32_MAX;
 }
 
+static struct staged *stage(struct beam_sweep *state, uint64_t key)
+{
+  struct staged *row = array_add(&state->staged, sizeof *row);
+  if (row)
+    *row = (struct staged){.key = key,
+                           .depth = VALUE_UNKNOWN,
+                           .memory_bytes = VALUE_UNKNOWN,
+                           .work_count = VALUE_UNKNOWN,
+                           .state = ENUM_UNKNOWN,
+                           .depth_is = ENUM_UNKNOWN};
+  else
+    state->no_memory = true;
+  return row;
+}
+
 static void add_row(struct beam_sweep *state, const struct beam_proc_facts *facts)
 {
-  struct sweep_actor *row = sweep_add_actor(state->sweep);
+  struct staged *row = stage(state, facts->proc.key);
   bool drains;
-  if (!row) {
-    state->no_memory = true;
+  if (!row)
     return;
-  }
-  row->key = facts->proc.key;
-  row->kind = ACTOR_KIND_PROCESS;
   row->state = state_of(facts->proc.state);
   row->memory_bytes = facts->memory_bytes;
   row->work_count = facts->reductions;
-  row->work_unit = WORK_REDUCTIONS;
   row->function = beam_names_function(state->names, facts, &drains);
   fill_depth(state, facts, row);
   if (drains)
@@ -347,12 +374,48 @@ static int judge_suspects(struct beam_sweep *state)
 
 /* ---- order ---- */
 
-/* By key, each key once: two records that claim to be the same process cannot both be right. */
-static int sort_rows(struct beam_sweep *state)
+/* For a hundred megabytes of rows, page faults cost as much as writing them. */
+static struct sweep_actor *new_rows(size_t count)
 {
-  struct sweep *sweep = state->sweep;
-  size_t count = sweep->actor_count, kept = 0;
-  struct sweep_actor one;
+  const size_t huge = HUGE_PAGE;
+  void *rows = NULL;
+  size_t bytes = count * sizeof(struct sweep_actor);
+  if (bytes < 2 * huge)
+    return malloc(bytes);
+  bytes = (bytes + huge - 1) / huge * huge;
+  if (posix_memalign(&rows, huge, bytes) != 0)
+    return NULL;
+  (void)madvise(rows, bytes, MADV_HUGEPAGE); /* only faster */
+  return rows;
+}
+
+static struct sweep_actor row_of(const struct staged *staged)
+{
+  return (struct sweep_actor){
+      .key = staged->key,
+      .parent = staged->parent,
+      .depth = staged->depth,
+      .put_count = VALUE_UNKNOWN,
+      .take_count = VALUE_UNKNOWN,
+      .dropped_count = VALUE_UNKNOWN,
+      .capacity = VALUE_UNKNOWN,
+      .memory_bytes = staged->memory_bytes,
+      .work_count = staged->work_count,
+      .head = staged->head,
+      .name = staged->name,
+      .function = staged->function,
+      .kind = ACTOR_KIND_PROCESS,
+      .state = staged->state,
+      .depth_is = staged->depth_is,
+      .work_unit = WORK_REDUCTIONS,
+      .flags = staged->flags,
+  };
+}
+
+static int sort_staged(struct beam_sweep *state)
+{
+  const struct staged *staged = state->staged.items;
+  size_t count = state->staged.count;
   int error = array_reserve(&state->items, count, sizeof(struct sweep_sort_item));
   if (!error)
     error = array_reserve(&state->scratch, count, sizeof(struct sweep_sort_item));
@@ -360,17 +423,35 @@ static int sort_rows(struct beam_sweep *state)
     return error;
   struct sweep_sort_item *items = state->items.items;
   for (size_t i = 0; i < count; i++)
-    items[i] = (struct sweep_sort_item){sweep->actors[i].key, (uint32_t)i};
+    items[i] = (struct sweep_sort_item){staged[i].key, (uint32_t)i};
   sweep_sort_items(items, state->scratch.items, count);
-  sweep_sort_permute(sweep->actors, sizeof *sweep->actors, items, count, &one);
-  for (size_t i = 0; i < count; i++)
-    if (kept == 0 || sweep->actors[kept - 1].key != sweep->actors[i].key) {
-      if (kept != i)
-        sweep->actors[kept] = sweep->actors[i];
-      kept++;
-    }
-  state->lost_count += (int64_t)(count - kept);
-  sweep->actor_count = kept;
+  return 0;
+}
+
+/* By key, each key once: of two records that claim to be the same process one is lost. */
+static int make_rows(struct beam_sweep *state)
+{
+  struct sweep *sweep = state->sweep;
+  size_t count = state->staged.count, made = 0;
+  int error = sort_staged(state);
+  struct sweep_actor *rows = error || count == 0 ? NULL : new_rows(count);
+  if (error || count == 0)
+    return error;
+  if (!rows)
+    return -ENOMEM;
+  const struct sweep_sort_item *items = state->items.items;
+  const struct staged *staged = state->staged.items;
+  for (size_t i = 0; i < count; i++) {
+    if (i + AHEAD < count)
+      __builtin_prefetch(&staged[items[i + AHEAD].index]);
+    if (made == 0 || rows[made - 1].key != items[i].key)
+      rows[made++] = row_of(&staged[items[i].index]);
+  }
+  state->lost_count += (int64_t)(count - made);
+  free(sweep->actors); /* there were none */
+  sweep->actors = rows;
+  sweep->actor_count = made;
+  sweep->actor_room = count;
   return 0;
 }
 
@@ -379,11 +460,12 @@ static int sort_rows(struct beam_sweep *state)
 static int find_names(struct beam_sweep *state)
 {
   const struct later *later = state->later.items;
+  struct staged *staged = state->staged.items;
   int error = beam_names_resolve(state->names);
   for (size_t i = 0; i < state->later.count && !error; i++) {
     const struct beam_name *name = beam_names_at(state->names, later[i].slot);
     if (name)
-      fill_name(&state->sweep->actors[later[i].row], name);
+      fill_name(&staged[later[i].row], name);
   }
   return error;
 }
@@ -391,7 +473,8 @@ static int find_names(struct beam_sweep *state)
 static int begin(struct beam_sweep *state, struct sweep *sweep)
 {
   state->sweep = sweep;
-  state->later.count = state->candidates.count = state->suspect_count = state->parted = 0;
+  state->staged.count = state->later.count = state->candidates.count = state->suspect_count =
+      state->parted = 0;
   state->no_memory = false;
   if (sweep->kind == SWEEP_FULL)
     hot_begin(&state->hot);
@@ -402,23 +485,10 @@ static int begin(struct beam_sweep *state, struct sweep *sweep)
   return error;
 }
 
-/* So that the rows of a large node are not copied again and again while they grow. */
-static int make_room(struct beam_sweep *state)
-{
-  struct sweep *sweep = state->sweep;
-  struct array rows = {sweep->actors, sweep->actor_count, sweep->actor_room};
-  int error = array_reserve(&rows, state->places.count, sizeof *sweep->actors);
-  sweep->actors = rows.items;
-  sweep->actor_room = rows.room;
-  return error;
-}
-
 int beam_sweep_rows(struct beam_sweep *state, struct sweep *sweep)
 {
   bool full = sweep->kind == SWEEP_FULL;
   int error = begin(state, sweep);
-  if (!error)
-    error = make_room(state);
   if (!error)
     error = beam_proc_each(state->node, state->places.items, state->places.count,
                            full ? take_any : take_wanted, state);
@@ -429,9 +499,9 @@ int beam_sweep_rows(struct beam_sweep *state, struct sweep *sweep)
   if (!error && sweep->kind != SWEEP_ROUND)
     error = find_names(state);
   if (!error)
-    error = sweep_text_take(sweep, state->names);
+    error = make_rows(state);
   if (!error)
-    error = sort_rows(state);
+    error = sweep_text_take(sweep, state->names);
   state->sweep = NULL;
   return error;
 }

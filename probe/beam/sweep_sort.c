@@ -51,24 +51,3 @@ void sweep_sort_items(struct sweep_sort_item *items, struct sweep_sort_item *scr
   if (from != items)
     memcpy(items, from, count * sizeof *items);
 }
-
-void sweep_sort_permute(void *rows, size_t size, struct sweep_sort_item *items, size_t count,
-                        void *one)
-{
-  char *bytes = rows;
-  for (size_t i = 0; i < count; i++) {
-    if (items[i].index == i)
-      continue;
-    memcpy(one, bytes + i * size, size);
-    size_t hole = i;
-    while (items[hole].index !=
-           i) { /* along the cycle: each place is filled from where its row is */
-      size_t from = items[hole].index;
-      memcpy(bytes + hole * size, bytes + from * size, size);
-      items[hole].index = (uint32_t)hole;
-      hole = from;
-    }
-    memcpy(bytes + hole * size, one, size);
-    items[hole].index = (uint32_t)hole;
-  }
-}

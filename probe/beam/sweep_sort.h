@@ -17,9 +17,4 @@ struct sweep_sort_item {
  * cost nothing, items that are sorted already almost nothing. */
 void sweep_sort_items(struct sweep_sort_item *items, struct sweep_sort_item *scratch, size_t count);
 
-/* Puts rows of `size` bytes in the order of `items`: row items[i].index comes to place i. Destroys the
- * indices. `one` has room for one row. */
-void sweep_sort_permute(void *rows, size_t size, struct sweep_sort_item *items, size_t count,
-                        void *one);
-
 #endif
