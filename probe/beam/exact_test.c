@@ -9,20 +9,22 @@
 #include "probe/beam/exact.h"
 #include "probe/beam/test_exact.h"
 
-/* A reader goes through a table again and again, and slowly; a writer wants it in between. Told so by a line, they work
- * for a second, and the writer prints how long its inserts took in all, in ns. */
+/* A reader goes through a table again and again; a writer wants it a few hundred times a second. Told so by a
+ * line, they work for a second, and the writer prints how long its inserts took in all, in ns. */
+static const char *const TWO_SCHEDULERS[] = {"+S", "2:2", NULL};
 static const char STORM[] =
     "T = ets:new(battlefield, [public]), "
     "[ets:insert(T, {I, I}) || I <- lists:seq(1, 50000)], "
-    "Reader = spawn(fun() -> receive go -> ok end, "
+    "Reader = spawn_opt(fun() -> receive go -> ok end, "
     "  (fun F() -> ets:select_count(T, [{{'$1', '_'}, [{'<', '$1', 0}], [true]}]), F() end)() "
-    "end), "
-    "Writer = spawn(fun() -> receive go -> ok end, "
+    "  end, [{scheduler, 1}]), "
+    "Writer = spawn_opt(fun() -> receive go -> ok end, "
     "  End = erlang:monotonic_time(nanosecond) + 1000000000, "
     "  Took = (fun F(Sum) -> A = erlang:monotonic_time(nanosecond), ets:insert(T, {0, 0}), "
-    "    B = erlang:monotonic_time(nanosecond), "
+    "    B = erlang:monotonic_time(nanosecond), timer:sleep(1), "
     "    if B > End -> Sum + B - A; true -> F(Sum + B - A) end end)(0), "
-    "  exit(Reader, kill), io:format(\"took ~p~n\", [Took]), receive never -> ok end end), "
+    "  exit(Reader, kill), io:format(\"took ~p~n\", [Took]), receive never -> ok end "
+    "  end, [{scheduler, 2}]), "
     "register(writer, Writer), "
     "spawn(fun() -> io:get_line(\"\"), Reader ! go, Writer ! go end), "
     "io:format(\"~p~n\", [Writer])";
@@ -63,9 +65,23 @@ static double waited_ms(const char *text, const char *who)
   return waits ? strtod(waits + strlen("waits, "), NULL) : -1;
 }
 
+/* Attaches; where the release hides its functions, sees that it is refused in words. */
+static bool opened(struct test_node *node, struct beam_exact **ret_exact,
+                   char reason[SOURCE_REASON_BYTES])
+{
+  int error = beam_exact_open(&node->node, node->target, ret_exact, reason);
+  if (test_exact_hidden(node)) {
+    assert_int_equal(error, -ENOTSUP);
+    assert_non_null(strstr(reason, "ethr_rwmutex_rlock is not among the exported functions"));
+    return false;
+  }
+  assert_int_equal(error, 0);
+  return true;
+}
+
 static void blocked_time_is_what_the_node_measures(void **state)
 {
-  struct test_node *node = test_node_spawn(STORM, NULL);
+  struct test_node *node = test_node_spawn(STORM, TWO_SCHEDULERS);
   char line[256], reason[SOURCE_REASON_BYTES] = "", *text;
   struct beam_atoms *atoms;
   struct beam_exact *exact;
@@ -74,7 +90,8 @@ static void blocked_time_is_what_the_node_measures(void **state)
   (void)state;
   (void)test_exact_proc(node);
   atoms = beam_atoms_new(&node->node);
-  assert_int_equal(beam_exact_open(&node->node, node->target, &exact, reason), 0);
+  if (!opened(node, &exact, reason))
+    goto out;
   assert_non_null(strstr(reason, "costs the node about 2.1 us more"));
   test_node_tell(node, "go");
   assert_true(test_node_line(node, line, sizeof line));
@@ -85,7 +102,7 @@ static void blocked_time_is_what_the_node_measures(void **state)
   waiters(exact, atoms, &text);
   writer_ms = waited_ms(text, "writer <0.");
   print_message("inserts took %.1f ms, %s", took_ms, text);
-  if (writer_ms > took_ms || writer_ms < took_ms * 0.7)
+  if (writer_ms > took_ms || writer_ms < took_ms * 0.6)
     fail_msg("waited %.1f ms of %.1f ms:\n%s", writer_ms, took_ms, text);
   assert_true(sum.waits > 0 && sum.max_ns > 0 && sum.max_ns <= sum.some_ns);
   assert_true(sum.some_ns <= sum.waited_ns);
@@ -93,6 +110,7 @@ static void blocked_time_is_what_the_node_measures(void **state)
   free(text);
   beam_exact_close(exact);
   assert_false(test_exact_probed());
+out:
   beam_atoms_free(atoms);
   test_node_stop(node);
 }
@@ -109,36 +127,40 @@ static bool has_stopped(struct beam_exact *exact, char reason[SOURCE_REASON_BYTE
 
 static void probes_end_by_themselves_above_the_budget(void **state)
 {
-  struct test_node *node = test_node_spawn(FRAY, NULL);
+  struct test_node *node = test_node_spawn(FRAY, TWO_SCHEDULERS);
   char reason[SOURCE_REASON_BYTES] = "";
   struct beam_exact *exact;
   struct sum sum = {0};
   (void)state;
   (void)test_exact_proc(node);
-  assert_int_equal(beam_exact_open(&node->node, node->target, &exact, reason), 0);
+  if (!opened(node, &exact, reason))
+    goto out;
   assert_true(has_stopped(exact, reason));
   assert_non_null(strstr(reason, "ended by themselves"));
   assert_false(test_exact_holds(getpid(), "perf_event"));
   assert_int_equal(beam_exact_collect(exact, add_lock, &sum), 0);
   assert_true(sum.waits > 0); /* what was counted stays */
   beam_exact_close(exact);
+out:
   test_node_stop(node);
 }
 
 static void a_node_may_die(void **state)
 {
-  struct test_node *node = test_node_spawn(FRAY, NULL);
+  struct test_node *node = test_node_spawn(FRAY, TWO_SCHEDULERS);
   char reason[SOURCE_REASON_BYTES] = "";
   struct beam_exact *exact;
   struct sum sum = {0};
   (void)state;
   (void)test_exact_proc(node);
-  assert_int_equal(beam_exact_open(&node->node, node->target, &exact, reason), 0);
+  if (!opened(node, &exact, reason))
+    goto out;
   (void)kill(node->pid, SIGKILL);
   (void)waitpid(node->pid, NULL, 0);
   assert_int_equal(beam_exact_collect(exact, add_lock, &sum), 0);
   beam_exact_close(exact);
   assert_false(test_exact_probed());
+out:
   test_node_stop(node);
 }
 
