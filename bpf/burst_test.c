@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -233,6 +234,83 @@ static void ends_with_its_target(void **state)
   test_subject_stop(pid);
 }
 
+static void run_for_long(void *context)
+{
+  pid_t subject = *(const pid_t *)context;
+  struct burst burst = burst_at(BURST_AT_SEND, subject);
+  struct burst_counts counts;
+
+  burst.most_ms = 60000;
+  (void)burst_run(&burst, &counts);
+}
+
+/* Numbers of the programs and links that a process holds: lines "prog_id: 7" and "link_id: 7". */
+static size_t kernel_objects(pid_t pid, const char *label, unsigned *ret_ids, size_t room)
+{
+  char path[320], line[256];
+  size_t count = 0;
+  struct dirent *entry;
+  DIR *fds;
+
+  (void)snprintf(path, sizeof(path), "/proc/%d/fdinfo", pid);
+  fds = opendir(path);
+  while (fds && (entry = readdir(fds)) != NULL) {
+    FILE *info;
+    (void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", pid, entry->d_name);
+    info = fopen(path, "r");
+    while (info && fgets(line, sizeof(line), info))
+      if (count < room && strncmp(line, label, strlen(label)) == 0)
+        ret_ids[count++] = (unsigned)strtoul(line + strlen(label), NULL, 10);
+    if (info)
+      (void)fclose(info);
+  }
+  if (fds)
+    (void)closedir(fds);
+  return count;
+}
+
+static bool all_gone(int (*open_by_id)(__u32 id), const unsigned *ids, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    int fd = open_by_id(ids[i]);
+    if (fd < 0)
+      continue;
+    (void)close(fd);
+    return false;
+  }
+  return true;
+}
+
+/* Who is killed in the middle of a burst leaves no program and no link in the kernel. */
+static void leaves_nothing_behind(void **state)
+{
+  enum { ROOM = 16, DEADLINE_MS = 20000 };
+  pid_t subject = test_subject_start(send_politely, NULL);
+  pid_t prober = test_subject_start(run_for_long, &subject);
+  unsigned programs[ROOM], links[ROOM];
+  size_t program_count, link_count = 0;
+  bool gone = false;
+
+  (void)state;
+  for (int ms = 0; ms < DEADLINE_MS && link_count == 0; ms++) {
+    link_count = kernel_objects(prober, "link_id:", links, ROOM);
+    pause_ns(1000000);
+  }
+  program_count = kernel_objects(prober, "prog_id:", programs, ROOM);
+  assert_true(link_count > 0);
+  assert_true(program_count > 0);
+  assert_false(all_gone(bpf_prog_get_fd_by_id, programs, program_count));
+  test_subject_stop(prober);
+  for (int ms = 0; ms < DEADLINE_MS && !gone; ms++) {
+    gone = all_gone(bpf_prog_get_fd_by_id, programs, program_count) &&
+           all_gone(bpf_link_get_fd_by_id, links, link_count);
+    pause_ns(1000000);
+  }
+  assert_true(gone);
+  assert_int_equal(kill(subject, 0), 0);
+  test_subject_stop(subject);
+}
+
 static void refuses_an_unprivileged_user(void **state)
 {
   int status = 0;
@@ -262,6 +340,7 @@ int main(void)
       cmocka_unit_test(ends_by_itself_above_its_budget),
       cmocka_unit_test(counts_reasons),
       cmocka_unit_test(ends_with_its_target),
+      cmocka_unit_test(leaves_nothing_behind),
       cmocka_unit_test(refuses_an_unprivileged_user),
   };
   test_subject_need_probes();
