@@ -48,6 +48,7 @@ struct worker {
   struct cadence cadence;
   unsigned failures;    /* in a row */
   int64_t sweep_cpu_ns; /* of the last full sweep */
+  int64_t beside_ns_per_s;
   uint64_t next_sweep_ns;
   uint64_t next_part_ns;  /* UINT64_MAX: sweeps come as often */
   uint64_t next_round_ns; /* UINT64_MAX: nothing is blocked */
@@ -127,6 +128,9 @@ static void fill_cost(struct worker *w, struct sweep *sweep, int64_t cpu_ns)
     cadence_sweep_cost(&w->cadence, (uint64_t)cpu_ns);
     w->sweep_cpu_ns = cpu_ns;
   }
+  if (target->beside_ns_per_s != VALUE_UNKNOWN)
+    w->beside_ns_per_s = target->beside_ns_per_s;
+  target->beside_ns_per_s = w->beside_ns_per_s;
   part_ns = cadence_part_ns(&w->cadence);
   target->sweep_cpu_ns = w->sweep_cpu_ns;
   target->interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
@@ -477,7 +481,7 @@ int worker_start(struct reach_target *target, const struct source *source,
   w->cadence.interval_ns = setup->interval_ns;
   w->cadence.budget_permille = source->budget_permille;
   w->cadence.has_parts = source->part != NULL;
-  w->sweep_cpu_ns = VALUE_UNKNOWN;
+  w->sweep_cpu_ns = w->beside_ns_per_s = VALUE_UNKNOWN;
   w->next_round_ns = w->next_part_ns = UINT64_MAX;
   pthread_mutex_init(&w->lock, NULL);
   w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -47,6 +47,7 @@ struct sweep *sweep_new(uint64_t target_key, enum source_tag source, enum sweep_
       .sweep_cpu_ns = VALUE_UNKNOWN,
       .interval_ns = VALUE_UNKNOWN,
       .part_cpu_ns = VALUE_UNKNOWN,
+      .beside_ns_per_s = VALUE_UNKNOWN,
       .part_interval_ns = VALUE_UNKNOWN,
       .lost_count = VALUE_UNKNOWN,
   };
@@ -306,7 +307,7 @@ static bool table_ok(const struct sweep *sweep, size_t i)
   const struct sweep_table *t = &sweep->tables[i];
 
   return t->key && t->key <= INT64_MAX && (i == 0 || t[-1].key < t->key) &&
-         text_ok(sweep, t->name) && enum_ok(t->kind, TABLE_ETS);
+         text_ok(sweep, t->name) && text_ok(sweep, t->type) && enum_ok(t->kind, TABLE_ETS);
 }
 
 int sweep_check(const struct sweep *sweep)

@@ -86,6 +86,9 @@ struct sweep_target {
    * interval between full sweeps, and the same of parts, where there are some */
   int64_t sweep_cpu_ns, interval_ns;
   int64_t part_cpu_ns, part_interval_ns;
+  /* processor time a second of threads that the source has beside its sweeps; the collector fills it
+   * in where a part does not say */
+  int64_t beside_ns_per_s;
   int64_t lost_count; /* records lost since attach, monotonic; broken down in gaps[] */
 };
 
@@ -172,6 +175,7 @@ struct sweep_table {
   int64_t contended_count; /* acquisitions that waited; monotonic */
   int64_t max_wait_ns;     /* since opened */
   uint32_t name;           /* text */
+  uint32_t type;           /* text: what sort of its kind, in the words of the runtime */
   uint8_t kind;            /* enum table_kind */
 };
 

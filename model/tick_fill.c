@@ -313,7 +313,23 @@ static double cost_of(const struct sweep_target *t)
 {
   double parts = share(t->part_cpu_ns, t->part_interval_ns) - share(t->part_cpu_ns, t->interval_ns);
 
-  return 1000 * (share(t->sweep_cpu_ns, t->interval_ns) + fmax(parts, 0));
+  return 1000 * (share(t->sweep_cpu_ns, t->interval_ns) + fmax(parts, 0) +
+                 share(t->beside_ns_per_s, 1000000000));
+}
+
+/* Since when nothing is older than what is known of it: of its feeds the one that was read longest
+ * ago. */
+static uint64_t swept_ns(const struct tick_target *target)
+{
+  uint64_t oldest = 0;
+
+  for (size_t i = 0; i < target->feed_count; i++) {
+    const struct sweep *sweep = target->feeds[i]->sweep;
+
+    if (sweep && (oldest == 0 || sweep->end_ns < oldest))
+      oldest = sweep->end_ns;
+  }
+  return oldest;
 }
 
 static void fill_target_reading(struct fill *f, const struct tick_target *target, uint32_t row)
@@ -341,6 +357,8 @@ static void fill_target_reading(struct fill *f, const struct tick_target *target
   INTS(f, TARGETS, LOST)[row] = sum_of(target, offsetof(struct sweep_target, lost_count));
   if (newest)
     INTS(f, TARGETS, AGE_MS)[row] = age_ms(f, newest);
+  if (newest)
+    INTS(f, TARGETS, SWEPT_MS)[row] = age_ms(f, swept_ns(target));
 }
 
 static void fill_target_rates(struct fill *f, const struct tick_target *target, uint32_t row)
@@ -376,6 +394,9 @@ static void fill_target(struct fill *f, uint32_t row)
   INTS(f, TARGETS, RSS_BYTES)[row] = FIRST_KNOWN(target, rss_bytes);
   INTS(f, TARGETS, MEMORY_LIMIT_BYTES)[row] = FIRST_KNOWN(target, memory_limit_bytes);
   INTS(f, TARGETS, RUN_QUEUE)[row] = FIRST_KNOWN(target, run_queue);
+  INTS(f, TARGETS, ACTOR_LIMIT)[row] = FIRST_KNOWN(target, actor_limit);
+  INTS(f, TARGETS, ATOMS)[row] = FIRST_KNOWN(target, atoms);
+  INTS(f, TARGETS, PERSISTENT_TERMS)[row] = FIRST_KNOWN(target, persistent_terms);
   if (has_rows(target)) {
     struct census census = take_census(f, target);
 
@@ -869,6 +890,7 @@ static void fill_table(struct fill *f, const struct table_row *from, uint32_t ro
   TEXTS(f, TABLES, TARGET)[row] = from->section.target_name;
   TEXTS(f, TABLES, NAME)[row] = text_of(&from->section, table->name);
   ENUMS(f, TABLES, KIND)[row] = table->kind;
+  TEXTS(f, TABLES, TYPE)[row] = text_of(&from->section, table->type);
   INTS(f, TABLES, OWNER)[row] = key_or_unknown(table->owner);
   for (size_t i = 0; table->owner && i < target->feed_count; i++) {
     size_t index = target->feeds[i]->source == table->owner >> 56
