@@ -225,6 +225,9 @@ static int show_answer(const struct options *options, const struct question *que
                          question->of_target ? "show %s is about a whole process: --target NAME"
                                              : "show %s wants the name of one actor",
                          options->args[0]);
+  if (options->crash_dump)
+    return complaint_set(complaint, EXIT_TROUBLE, "show %s cannot be asked of a crash dump",
+                         options->args[0]);
   if (feeds_speak_of_past(options))
     return complaint_set(complaint, EXIT_TROUBLE,
                          "show %s: not recorded; it can only be asked of now", options->args[0]);
@@ -270,9 +273,16 @@ const struct command cmd_show = {
               "the column actor. Senders and exits of an Erlang node take probes for at most a\n"
               "second, and root. Without a time: now, from a running `impasse record` where one\n"
               "answers, else by looking for a second. With --at the state of\n"
-              "that instant, with --since and --until all rows between, from a recording.\n",
+              "that instant, with --since and --until all rows between, from a recording.\n"
+              "\n"
+              "With --crash-dump FILE of an Erlang node that is no more: how it ended, from the\n"
+              "erl_crash.dump that it left (- for standard input), with the same findings as of\n"
+              "a living node. The node stands still while it writes its dump, so one reading\n"
+              "is enough to confirm a circle; how long its calls had lasted, rates and growth\n"
+              "are not in a dump. A dump that was not written whole is read as far as it goes,\n"
+              "and `gaps` says so.\n",
     .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |
-               OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
+               OPTION_BIT(FORMAT) | OPTION_BIT(JSON) | OPTION_BIT(CRASH_DUMP),
     .trouble_code = EXIT_TROUBLE,
     .run = show,
 };

@@ -78,6 +78,9 @@ static const struct option_rule rules[OPTION_COUNT] = {
                       KIND_BYTES,
                       FIELD(bytes)},
     [OPTION_SCALE] = {{"scale", "N", "so many of the numerous actors"}, KIND_COUNT, FIELD(scale)},
+    [OPTION_CRASH_DUMP] = {{"crash-dump", "FILE", "the Erlang node whose crash dump this is"},
+                           KIND_TEXT,
+                           FIELD(crash_dump)},
     [OPTION_HELP] = {{"help", "", "this text"}, KIND_FLAG, FIELD(help)},
     [OPTION_VERSION] = {{"version", "", "the version"}, KIND_FLAG, FIELD(version)},
 };

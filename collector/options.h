@@ -31,6 +31,7 @@ enum option_id {
   OPTION_DAYS,
   OPTION_BYTES,
   OPTION_SCALE,
+  OPTION_CRASH_DUMP,
   OPTION_HELP,
   OPTION_VERSION,
   OPTION_COUNT
@@ -49,6 +50,7 @@ struct options {
   const char *targets[OPTIONS_TARGETS_MAX]; /* name, node or pid */
   size_t target_count;
   const char *db;                            /* NULL: none named */
+  const char *crash_dump;                    /* NULL: none named */
   const char *where, *order;                 /* NULL: none */
   const char *format;                        /* never NULL; "table" by default */
   int64_t at_ms, since_ms, until_ms;         /* Unix time, OPTION_UNSET where not given */

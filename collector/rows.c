@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/command.h"
+#include "collector/dump_snapshot.h"
 #include "collector/feeds.h"
 #include "collector/paths.h"
 #include "collector/take.h"
@@ -64,6 +65,12 @@ int rows_open(struct rows *rows, const struct options *options, bool whole_db,
       (options->since_ms != OPTION_UNSET || options->until_ms != OPTION_UNSET))
     return complaint_set(complaint, -EINVAL,
                          "--at is one instant; leave it out, or --since and --until");
+  if (options->crash_dump) {
+    if (feeds_speak_of_past(options))
+      return complaint_set(complaint, -EINVAL, "--crash-dump is of one instant, and no recording");
+    error = dump_snapshot(options->crash_dump, &rows->snapshot, complaint);
+    return error < 0 ? error : open_live(rows, complaint);
+  }
   if (feeds_speak_of_past(options))
     return open_past(rows, options, whole_db, complaint);
   error = take_one(options, &rows->snapshot, complaint);

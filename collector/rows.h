@@ -17,7 +17,7 @@ struct rows {
   struct sqlite3 *sql;
 };
 
-/* --at: that instant. --since, --until: history. --db alone: history where `whole_db`, else its
+/* --crash-dump: what is in that file. --at: that instant. --since, --until: history. --db alone: history where `whole_db`, else its
  * newest instant. Otherwise now. 0 or -errno with the complaint; rows_close in any case. */
 int rows_open(struct rows *rows, const struct options *options, bool whole_db,
               struct complaint *complaint);

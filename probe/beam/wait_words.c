@@ -66,3 +66,15 @@ const struct beam_wait_words *beam_wait_words_find(struct beam_atoms *atoms,
   }
   return NULL;
 }
+
+const struct beam_wait_words *beam_wait_words_named(const char *module, const char *function,
+                                                    uint32_t arity)
+{
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    const struct beam_wait_words *row = &table[i];
+    if ((row->arity < 0 || (uint32_t)row->arity == arity) && strcmp(row->function, function) == 0 &&
+        strcmp(row->module, module) == 0)
+      return row;
+  }
+  return NULL;
+}

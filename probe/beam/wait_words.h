@@ -36,4 +36,8 @@ struct beam_wait_words {
 const struct beam_wait_words *beam_wait_words_find(struct beam_atoms *atoms,
                                                    const struct beam_mfa *mfa);
 
+/* The same for one that is known by its words. */
+const struct beam_wait_words *beam_wait_words_named(const char *module, const char *function,
+                                                    uint32_t arity);
+
 #endif
