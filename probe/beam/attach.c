@@ -1,4 +1,7 @@
-/* attach.c - see attach.h. */
+/*
+ * attach.c - see attach.h. Which layout: that of the version; where there is none, those of the nearest versions in
+ * turn, until one is found to fit (calibrate.h).
+ */
 #include "probe/beam/attach.h"
 
 #include <errno.h>
@@ -6,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "probe/beam/attach_base.h"
 #include "probe/beam/calibrate.h"
 #include "probe/beam/elf_file.h"
 #include "probe/beam/release.h"
@@ -15,10 +20,11 @@
 #include "probe/reach/reach.h"
 
 enum {
-  AUXV_BYTES = 4096,
-  PAGE = 4096,
   DATA_MOST = 64 << 20, /* writable data of the executable */
   NAMES_MOST = 16,
+  OTP_FIRST = 24,   /* older ones have no layout, and nothing near */
+  NEIGHBOURS = 3,   /* versions on either side whose layouts are tried */
+  BOOT_SECONDS = 5, /* for so long, what is not there yet may still come */
 };
 
 /* What is at hand while a node is attached. */
@@ -29,8 +35,11 @@ struct attach {
   int exe; /* descriptor of the executable, -1 */
   struct elf_file file;
   struct scan_area area;
-  unsigned char *bytes; /* of the area */
+  unsigned char *bytes;   /* of the area */
+  struct beam_node plain; /* as it was before a layout was tried */
 };
+
+/* ---- words -------------------------------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct attach *attach, int error,
                                                         const char *words, ...)
@@ -49,39 +58,47 @@ static int refuse_read(struct attach *attach, int error)
   return error;
 }
 
-/* "refused: WORDS (invariant NAME)", or for what time may heal "not yet: ...". */
+/* The versions that there are layouts of: "24, 25, 27". */
+static const char *known_versions(char *text, size_t room)
+{
+  size_t length = 0;
+  text[0] = '\0';
+  for (int otp = OTP_FIRST; otp < OTP_FIRST + 64 && length < room; otp++)
+    if (beam_layout_for(otp))
+      length += (size_t)snprintf(text + length, room - length, "%s%d", length ? ", " : "", otp);
+  return text;
+}
+
+/* Is the node so young that it may still be booting? */
+static bool is_young(const struct reach_target *target)
+{
+  struct timespec now = {0};
+  (void)clock_gettime(CLOCK_BOOTTIME, &now); /* cannot fail for this clock */
+  uint64_t second = (uint64_t)sysconf(_SC_CLK_TCK);
+  return reach_start_ticks(target) / second + BOOT_SECONDS >= (uint64_t)now.tv_sec;
+}
+
+/* -EPROTO where it is wrong for good, -EAGAIN where time may heal it. */
 static int refuse_invariant(struct attach *attach, int error, const char *words,
                             const char *invariant)
 {
+  char known[64];
   const struct beam_node *node = attach->node;
-  return refuse(attach, error, "%s: %s (invariant %s, Erlang/OTP %d, erts %s)",
-                error == -EAGAIN ? "not yet" : "refused", words, invariant, node->otp, node->erts);
+  if (is_young(attach->target))
+    error = -EAGAIN;
+  if (error == -EAGAIN)
+    return refuse(attach, error, "not yet, the node is booting: %s (invariant %s)", words,
+                  invariant);
+  return refuse(attach, error,
+                "refused: %s (invariant %s); impasse knows OTP %s, this node is %d (erts %s)",
+                words, invariant, known_versions(known, sizeof known), node->otp, node->erts);
 }
 
-/* The address at which the kernel put the executable: where it was entered, less where the file says. */
-static int find_base(struct attach *attach)
-{
-  char *bytes = NULL;
-  size_t length = 0;
-  uint64_t entry = 0;
-  int error = reach_file(attach->target, "auxv", AUXV_BYTES, &bytes, &length);
-  if (error)
-    return refuse_read(attach, error);
-  for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= length; at += sizeof(Elf64_auxv_t)) {
-    Elf64_auxv_t value;
-    memcpy(&value, bytes + at, sizeof value);
-    if (value.a_type == AT_ENTRY)
-      entry = value.a_un.a_val;
-  }
-  free(bytes);
-  attach->node->base = entry - attach->file.entry;
-  if (entry == 0 || attach->node->base % PAGE != 0)
-    return refuse(attach, -EPROTO, "refused: its load address cannot be told (invariant base)");
-  return 0;
-}
+/* ---- the executable ----------------------------------------------------------------------------------------------- */
 
 static int read_release(struct attach *attach)
 {
+  char known[64];
   struct release release;
   int error = reach_exe_open(attach->target, &attach->exe);
   if (error)
@@ -93,23 +110,31 @@ static int read_release(struct attach *attach)
     return refuse(attach, -ENOTSUP, "not an Erlang emulator for x86-64");
   attach->node->otp = release.otp;
   memcpy(attach->node->erts, release.erts, sizeof release.erts);
-  const struct beam_layout *layout = beam_layout_for(release.otp);
-  if (!layout)
-    return refuse(attach, -ENOTSUP, "no layout for Erlang/OTP %d", release.otp);
-  attach->node->layout = *layout;
-  return 0;
+  if (release.otp < OTP_FIRST)
+    return refuse(attach, -ENOTSUP, "impasse knows OTP %s, this node is %d (erts %s)",
+                  known_versions(known, sizeof known), release.otp, release.erts);
+  error = attach_base(attach->target, &attach->file, &attach->node->base);
+  if (error == -EPROTO)
+    return refuse_invariant(attach, error, "its load address cannot be told", "base");
+  return error ? refuse_read(attach, error) : 0;
 }
 
 static int read_area(struct attach *attach)
 {
   uint64_t address, length;
   if (elf_file_data(&attach->file, &address, &length) != 0 || length > DATA_MOST)
-    return refuse(attach, -EPROTO, "refused: it has no writable data (invariant data)");
-  attach->bytes = malloc(length);
+    return refuse_invariant(attach, -EPROTO, "it has no writable data", "data");
+  address += attach->node->base;
+  uint64_t skipped = -address % sizeof(uint64_t); /* up to the first word */
+  if (length <= skipped)
+    return refuse_invariant(attach, -EPROTO, "it has no writable data", "data");
+  attach->area = (struct scan_area){address + skipped, length - skipped, NULL};
+  attach->bytes = malloc(attach->area.length);
   if (!attach->bytes)
     return refuse(attach, -ENOMEM, "out of memory");
-  attach->area = (struct scan_area){attach->node->base + address, length, attach->bytes};
-  int error = beam_memory_read(attach->node->memory, attach->area.address, attach->bytes, length);
+  attach->area.bytes = attach->bytes;
+  int error = beam_memory_read(attach->node->memory, attach->area.address, attach->bytes,
+                               attach->area.length);
   return error ? refuse_read(attach, error) : 0;
 }
 
@@ -144,6 +169,8 @@ static void find_by_symbols(struct attach *attach)
   node->found_by = node->processes.address ? BEAM_BY_SYMBOLS : BEAM_BY_SCAN;
 }
 
+/* ---- its structures ----------------------------------------------------------------------------------------------- */
+
 /* Where the name of the table of atoms may stand: the end of a longer text serves, too. */
 struct names {
   uint64_t base, addresses[NAMES_MOST];
@@ -164,8 +191,7 @@ static int find_atom_table(struct attach *attach)
   struct names names = {.base = attach->node->base};
   if (attach->node->atom_table)
     return 0;
-  (void)elf_file_search(&attach->file, name, sizeof name, add_name,
-                        &names); /* counts what it finds */
+  (void)elf_file_search(&attach->file, name, sizeof name, add_name, &names); /* .count says */
   return scan_atom_table(&attach->area, attach->node, names.addresses, names.count);
 }
 
@@ -193,18 +219,15 @@ static int find_ets_list(struct attach *attach)
   return scan_ets_list(attach->node);
 }
 
-/* What a node has from its first instant on, and what comes while it boots. */
 static const struct step {
   const char *invariant, *words;
-  int error;
   int (*find)(struct attach *attach);
 } STEPS[] = {
-    {"process-table", "its table of processes is not where it should be", -EPROTO,
-     find_process_table},
-    {"atom-table", "its table of atoms is not where it should be", -EPROTO, find_atom_table},
-    {"schedulers", "its schedulers are not where they should be", -EPROTO, find_schedulers},
-    {"code-ranges", "it has loaded no code yet", -EAGAIN, find_code_ranges},
-    {"ets-list", "it has no ETS table yet", -EAGAIN, find_ets_list},
+    {"process-table", "nothing has the shape of a table of processes", find_process_table},
+    {"atom-table", "nothing has the shape of the table of atoms", find_atom_table},
+    {"schedulers", "nothing has the shape of its schedulers", find_schedulers},
+    {"code-ranges", "nothing has the shape of the ranges of loaded code", find_code_ranges},
+    {"ets-list", "no scheduler has a list of ETS tables", find_ets_list},
 };
 
 static int find_all(struct attach *attach)
@@ -214,7 +237,7 @@ static int find_all(struct attach *attach)
   for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
     int error = STEPS[i].find(attach);
     if (error == -ENOENT)
-      return refuse_invariant(attach, STEPS[i].error, STEPS[i].words, STEPS[i].invariant);
+      return refuse_invariant(attach, -EPROTO, STEPS[i].words, STEPS[i].invariant);
     if (error)
       return refuse_read(attach, error);
   }
@@ -225,15 +248,41 @@ static int find_all(struct attach *attach)
   return 0;
 }
 
-static int calibrate(struct attach *attach)
+static int try_layout(struct attach *attach, const struct beam_layout *layout)
 {
   struct calibrate_failure failure;
-  int error = calibrate_node(attach->node, &failure);
+  struct beam_node *node = attach->node;
+  *node = attach->plain;
+  node->layout = *layout;
+  node->calibrated = layout->major != node->otp;
+  int error = find_all(attach);
+  if (error)
+    return error;
+  error = calibrate_node(node, &failure);
   if (error == -EPROTO || error == -EAGAIN)
     return refuse_invariant(attach, error, failure.words, failure.invariant);
-  if (error)
-    return refuse_read(attach, error);
-  return 0;
+  return error ? refuse_read(attach, error) : 0;
+}
+
+/* The layout of the very version, or those of its neighbours: the older one first, as it has nothing that came later. */
+static int try_layouts(struct attach *attach)
+{
+  int otp = attach->node->otp, error = -EPROTO;
+  char known[64];
+  attach->plain = *attach->node;
+  if (beam_layout_for(otp))
+    return try_layout(attach, beam_layout_for(otp));
+  (void)refuse(attach, error, "impasse knows OTP %s, this node is %d (erts %s)",
+               known_versions(known, sizeof known), otp, attach->node->erts);
+  for (int distance = 1; distance <= NEIGHBOURS; distance++)
+    for (int sign = -1; sign <= 1; sign += 2) {
+      const struct beam_layout *layout = beam_layout_for(otp + sign * distance);
+      if (layout)
+        error = try_layout(attach, layout);
+      if (error != -EPROTO)
+        return error;
+    }
+  return error;
 }
 
 int beam_attach(struct reach_target *target, struct beam_memory *memory, struct beam_node *ret_node,
@@ -242,15 +291,12 @@ int beam_attach(struct reach_target *target, struct beam_memory *memory, struct 
   struct beam_node node = {.memory = memory, .ets_list_offset = -1};
   struct attach attach = {.target = target, .node = &node, .reason = reason, .exe = -1};
   int error = read_release(&attach);
-  if (!error)
-    error = find_base(&attach);
-  if (!error)
-    error = read_area(&attach);
   if (error)
     goto out;
-  error = find_all(&attach);
+  beam_memory_begin(memory);
+  error = read_area(&attach);
   if (!error)
-    error = calibrate(&attach);
+    error = try_layouts(&attach);
   if (!error)
     *ret_node = node;
 out:
@@ -258,22 +304,4 @@ out:
     (void)close(attach.exe); /* only read */
   free(attach.bytes);
   return error;
-}
-
-int beam_attach_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
-{
-  struct elf_file file;
-  struct release release;
-  int fd;
-  int verdict = SOURCE_NOT_MINE;
-  int error = reach_exe_open(target, &fd);
-  if (error) {
-    reach_explain(reach_pid(target), error, reason, SOURCE_REASON_BYTES);
-    return error;
-  }
-  if (elf_file_init(&file, fd) == 0 && release_is_possible(&file) &&
-      release_find(&file, &release) == 0)
-    verdict = SOURCE_MINE;
-  (void)close(fd); /* only read */
-  return verdict;
 }
