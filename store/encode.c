@@ -100,14 +100,20 @@ static int64_t instant_ns(int64_t age_ms, const struct encode_now *now)
   return instant;
 }
 
+static bool is_about(int64_t age_ms, int64_t other_ms)
+{
+  return other_ms != VALUE_UNKNOWN && age_ms - other_ms <= 1 && other_ms - age_ms <= 1;
+}
+
 static int64_t encode_read(int64_t age_ms, const struct encode_now *now)
 {
   enum encode_age mode = ENCODE_FRESH;
 
   if (age_ms == VALUE_UNKNOWN || age_ms < 0 || age_ms > INT64_MAX >> 2)
     return ENCODE_NULL;
-  if (now->target_age_ms != VALUE_UNKNOWN && age_ms - now->target_age_ms <= 1 &&
-      now->target_age_ms - age_ms <= 1)
+  if (is_about(age_ms, now->target_swept_ms))
+    mode = ENCODE_AS_SWEPT;
+  else if (is_about(age_ms, now->target_age_ms))
     mode = ENCODE_AS_TARGET;
   else if (now->last_mono_ns && instant_ns(age_ms, now) <= (int64_t)now->last_mono_ns)
     mode = ENCODE_AGEING;
@@ -199,6 +205,8 @@ static int64_t carry_read(int64_t value, const struct encode_now *then,
   switch ((enum encode_age)(value & 3)) {
   case ENCODE_AS_TARGET:
     return now->target_age_ms != VALUE_UNKNOWN ? now->target_age_ms : age_ms;
+  case ENCODE_AS_SWEPT:
+    return now->target_swept_ms != VALUE_UNKNOWN ? now->target_swept_ms : age_ms;
   case ENCODE_AGEING:
     return carry_age(age_ms, then, now);
   case ENCODE_FRESH:
@@ -238,6 +246,23 @@ static bool same_instant(int64_t a_ms, const struct encode_now *a, int64_t b_ms,
   return difference <= NS_PER_MS && difference >= -NS_PER_MS;
 }
 
+/* Several ways to say an age may be true at once: the one that was written counts. */
+static bool read_differs(int64_t written, const struct encode_now *then, int64_t value,
+                         const struct encode_now *now)
+{
+  switch ((enum encode_age)(written & 3)) {
+  case ENCODE_AS_TARGET:
+    return !is_about(value >> 2, now->target_age_ms);
+  case ENCODE_AS_SWEPT:
+    return !is_about(value >> 2, now->target_swept_ms);
+  case ENCODE_AGEING:
+    return !same_instant(written >> 2, then, value >> 2, now);
+  case ENCODE_FRESH:
+    break;
+  }
+  return (value & 3) != ENCODE_FRESH;
+}
+
 bool encode_differs(const struct encode_column *column, int64_t written,
                     const struct encode_now *then, int64_t value, const struct encode_now *now,
                     int64_t depth)
@@ -248,10 +273,7 @@ bool encode_differs(const struct encode_column *column, int64_t written,
     return value != written;
   if (column->rule == ENCODE_AGE)
     return !same_instant(written, then, value, now);
-  if (column->rule == ENCODE_READ) {
-    if ((value & 3) != (written & 3))
-      return true;
-    return (value & 3) == ENCODE_AGEING && !same_instant(written >> 2, then, value >> 2, now);
-  }
+  if (column->rule == ENCODE_READ)
+    return read_differs(written, then, value, now);
   return value != written;
 }

@@ -17,9 +17,10 @@
  * the summary and detail of alerts, the count of gaps. In a replay they are up to
  * SCHEMA_KEYFRAME_TICKS old.
  *
- * How an age_ms moves (struct encode_age): with its target (the row was read in the same sweep, so
- * that only the target's row need be written), by ageing (it was not read since), or fresh (it was
- * read since the last tick).
+ * How an age_ms moves (enum encode_age): with the full sweeps of its target or with all that is read
+ * of it (so that only the target's row need be written), by ageing (it was not read since), or fresh
+ * (it was read since the last tick). Which of them was written stays as long as it holds: a row that
+ * is read by each full sweep alone, and one that is read between them as well, are written once.
  *
  * Pure: no I/O, no allocation.
  */
@@ -46,7 +47,7 @@ enum encode_rule {
   ENCODE_TREND
 };
 
-enum encode_age { ENCODE_AS_TARGET, ENCODE_FRESH, ENCODE_AGEING };
+enum encode_age { ENCODE_AS_TARGET, ENCODE_FRESH, ENCODE_AGEING, ENCODE_AS_SWEPT };
 
 struct encode_column {
   uint8_t column; /* number in the dictionary */
@@ -71,8 +72,8 @@ struct encode_now {
   uint64_t tick; /* of the recording */
   uint64_t mono_ns;
   uint64_t last_mono_ns; /* of the tick before, 0 = none */
-  /* age_ms of the row's target, VALUE_UNKNOWN where it has none or is the row itself */
-  int64_t target_age_ms;
+  /* age_ms and swept_ms of the row's target, VALUE_UNKNOWN where it has none or is the row itself */
+  int64_t target_age_ms, target_swept_ms;
 };
 
 /* The cells of a column but a TEXT one (which needs the table `text`), and one of them encoded. */

@@ -13,10 +13,16 @@
 
 #define MS 1000000ull
 
-static const struct encode_now then = {
-    .tick = 10, .mono_ns = 5000 * MS, .last_mono_ns = 4000 * MS, .target_age_ms = 7};
-static const struct encode_now later = {
-    .tick = 13, .mono_ns = 8000 * MS + 400000, .last_mono_ns = 7000 * MS, .target_age_ms = 9};
+static const struct encode_now then = {.tick = 10,
+                                       .mono_ns = 5000 * MS,
+                                       .last_mono_ns = 4000 * MS,
+                                       .target_age_ms = 7,
+                                       .target_swept_ms = 1500};
+static const struct encode_now later = {.tick = 13,
+                                        .mono_ns = 8000 * MS + 400000,
+                                        .last_mono_ns = 7000 * MS,
+                                        .target_age_ms = 9,
+                                        .target_swept_ms = 4500};
 
 static int64_t encode_int(enum encode_rule rule, int64_t value, const struct encode_now *now)
 {
@@ -66,6 +72,26 @@ static void the_age_of_a_row_follows_its_target(void **state)
   assert_int_equal(with >> 2, 7);
   assert_false(encode_differs(&column, with, &then, with_later, &later, 0));
   assert_int_equal(encode_carry(&column, with, &then, &later, 0), 9);
+}
+
+/* Read by full sweeps alone: with them it ages, and by the next one it is as fresh as what parts
+ * read. */
+static void the_age_of_a_row_follows_the_full_sweeps(void **state)
+{
+  struct encode_now swept = {.tick = 14, .mono_ns = 9000 * MS, .last_mono_ns = 8000 * MS};
+  struct encode_column column = {.rule = ENCODE_READ};
+  int64_t cold = encode_int(ENCODE_READ, 1500, &then), hot = encode_int(ENCODE_READ, 7, &then);
+
+  (void)state;
+  assert_int_equal(cold & 3, ENCODE_AS_SWEPT);
+  assert_false(
+      encode_differs(&column, cold, &then, encode_int(ENCODE_READ, 4500, &later), &later, 0));
+  assert_int_equal(encode_carry(&column, cold, &then, &later, 0), 4500);
+  assert_false(encode_differs(&column, cold, &then, encode_int(ENCODE_READ, 0, &swept), &swept, 0));
+  assert_false(encode_differs(&column, hot, &then, encode_int(ENCODE_READ, 0, &swept), &swept, 0));
+  assert_true(encode_differs(&column, cold, &then, encode_int(ENCODE_READ, 9, &later), &later, 0));
+  assert_true(
+      encode_differs(&column, hot, &then, encode_int(ENCODE_READ, 4500, &later), &later, 0));
 }
 
 static void a_row_that_is_not_read_ages(void **state)
@@ -129,6 +155,7 @@ int main(void)
       cmocka_unit_test(reals_are_hundredths),
       cmocka_unit_test(ageing_is_no_change),
       cmocka_unit_test(the_age_of_a_row_follows_its_target),
+      cmocka_unit_test(the_age_of_a_row_follows_the_full_sweeps),
       cmocka_unit_test(a_row_that_is_not_read_ages),
       cmocka_unit_test(a_trend_shifts_by_itself),
       cmocka_unit_test(every_column_is_kept_exactly_once),

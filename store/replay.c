@@ -315,7 +315,8 @@ static int read_life(struct replay *r, int64_t id, int64_t *cells, bool *ret_liv
   return result == SQLITE_ROW || result == SQLITE_DONE ? SQLITE_OK : result;
 }
 
-static int64_t target_age(const struct replay *r, const int64_t *cells)
+/* An age of the row's target, which is replayed already. */
+static int64_t target_age(const struct replay *r, const int64_t *cells, unsigned column)
 {
   const struct snapshot *view = snapshot_builder_view(r->builder);
   uint32_t row;
@@ -324,7 +325,7 @@ static int64_t target_age(const struct replay *r, const int64_t *cells)
       relation_info(r->plan.relation)->columns[0].type != COLUMN_INT ||
       snapshot_find_target(view, cells[0], &row) < 0)
     return VALUE_UNKNOWN;
-  return snapshot_int(view, RELATION_TARGETS, TARGETS_AGE_MS, row);
+  return snapshot_int(view, RELATION_TARGETS, column, row);
 }
 
 static int read_row(struct replay *r, sqlite3_stmt *rows, int64_t *cells)
@@ -333,7 +334,8 @@ static int read_row(struct replay *r, sqlite3_stmt *rows, int64_t *cells)
   int64_t depth = r->plan.depth < 0 ? VALUE_UNKNOWN : value_of(rows, r->plan.depth + 2);
   int result = mono_of(r, then.tick, &then.mono_ns);
 
-  r->now.target_age_ms = target_age(r, cells);
+  r->now.target_age_ms = target_age(r, cells, TARGETS_AGE_MS);
+  r->now.target_swept_ms = target_age(r, cells, TARGETS_SWEPT_MS);
   for (unsigned c = 0; c < r->plan.row_count; c++) {
     const struct encode_column *column = &r->plan.row[c];
 
@@ -510,7 +512,8 @@ static int replay_tick(struct replay *r, sqlite3_stmt *tick)
 
   r->now = (struct encode_now){.tick = (uint64_t)sqlite3_column_int64(tick, 0),
                                .mono_ns = clock.mono_ns,
-                               .target_age_ms = VALUE_UNKNOWN};
+                               .target_age_ms = VALUE_UNKNOWN,
+                               .target_swept_ms = VALUE_UNKNOWN};
   r->builder = snapshot_builder_new(clock, (uint64_t)sqlite3_column_int64(tick, 3),
                                     host ? host : "", boot ? boot : "");
   result = r->builder ? read_ticks(r) : SQLITE_NOMEM;

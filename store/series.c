@@ -46,8 +46,8 @@ struct series {
   const void *key_cells[ENCODE_COLUMNS_MAX]; /* of the snapshot that is put; NULL for TEXT */
   const void *row_cells[ENCODE_COLUMNS_MAX];
   const void *last_key_cells[ENCODE_COLUMNS_MAX];
-  const int64_t *ages; /* TARGETS.age_ms where the relation has an age_ms, else NULL */
-  int read;            /* in plan.row[]: age_ms, or -1 */
+  const int64_t *ages, *swept; /* TARGETS.age_ms, .swept_ms where the relation has an age_ms */
+  int read;                    /* in plan.row[]: age_ms, or -1 */
 };
 
 /* What one series_put works on. */
@@ -337,9 +337,11 @@ static void note_target(const struct series *s, struct put *put, uint32_t j)
   if (target_key == put->target_key)
     return;
   put->target_key = target_key;
-  put->now.target_age_ms = VALUE_UNKNOWN;
-  if (snapshot_find_target(put->snapshot, target_key, &row) == 0)
+  put->now.target_age_ms = put->now.target_swept_ms = VALUE_UNKNOWN;
+  if (snapshot_find_target(put->snapshot, target_key, &row) == 0) {
     put->now.target_age_ms = s->ages[row];
+    put->now.target_swept_ms = s->swept[row];
+  }
 }
 
 static int encode_text(struct series *s, const struct put *put, unsigned c, uint32_t j,
@@ -530,6 +532,7 @@ static void point_at_cells(struct series *s, const struct put *put)
   s->ages = relation == RELATION_TARGETS || snapshot_rows(put->snapshot, RELATION_TARGETS) == 0
                 ? NULL
                 : snapshot_ints(put->snapshot, RELATION_TARGETS, TARGETS_AGE_MS);
+  s->swept = s->ages ? snapshot_ints(put->snapshot, RELATION_TARGETS, TARGETS_SWEPT_MS) : NULL;
 }
 
 int series_put(struct series *s, const struct snapshot *last, const struct snapshot *snapshot,
@@ -541,7 +544,7 @@ int series_put(struct series *s, const struct snapshot *last, const struct snaps
   uint32_t i = 0, j = 0, *slots;
   int result = make_slots(s, rows);
 
-  put.now.target_age_ms = VALUE_UNKNOWN;
+  put.now.target_age_ms = put.now.target_swept_ms = VALUE_UNKNOWN;
   point_at_cells(s, &put);
   while (result == SQLITE_OK && (i < last_rows || j < rows)) {
     int order = i == last_rows ? 1 : j == rows ? -1 : compare_keys(s, &put, i, j);

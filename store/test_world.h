@@ -44,6 +44,12 @@ static inline int64_t world_target_key(unsigned t)
   return ((int64_t)(1000 + t) << 22) | (100 + t);
 }
 
+/* The second target is read as a whole every fourth tick, and in between its busy actors. */
+static inline int64_t world_swept_ms(uint64_t tick, unsigned t)
+{
+  return t == 0 ? 3 : 4 + (int64_t)(tick % (t == 1 ? 4 : 5)) * 1000;
+}
+
 static inline void world_fill_targets(struct snapshot_builder *b, uint64_t tick)
 {
   enum relation R = RELATION_TARGETS;
@@ -65,6 +71,7 @@ static inline void world_fill_targets(struct snapshot_builder *b, uint64_t tick)
     /* the last target is read every fifth tick only */
     snapshot_builder_ints(b, R, TARGETS_AGE_MS)[t] =
         t < 2 ? 3 + (int64_t)t : 4 + (int64_t)(tick % 5) * 1000;
+    snapshot_builder_ints(b, R, TARGETS_SWEPT_MS)[t] = world_swept_ms(tick, t);
   }
 }
 
@@ -125,9 +132,9 @@ static inline void world_fill_actor(struct snapshot_builder *b, uint64_t tick, u
     snapshot_builder_ints(b, R, ACTORS_BLOCKED_MS)[row] =
         (int64_t)((world_clock(tick).mono_ns - since_ns) / 1000000);
   }
-  snapshot_builder_ints(b, R, ACTORS_AGE_MS)[row] = a == 9  ? 100 + (int64_t)(tick % 4) * 1000
-                                                    : t < 2 ? 3 + (int64_t)t
-                                                            : 4 + (int64_t)(tick % 5) * 1000;
+  snapshot_builder_ints(b, R, ACTORS_AGE_MS)[row] = a == 9 ? 100 + (int64_t)(tick % 4) * 1000
+                                                    : t == 1 && busy ? 4
+                                                                     : world_swept_ms(tick, t);
 }
 
 static inline void world_fill_actors(struct snapshot_builder *b, uint64_t tick, unsigned actors)

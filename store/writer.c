@@ -347,7 +347,8 @@ static void flush(struct writer *w)
   struct encode_now now = {.tick = w->tick,
                            .mono_ns = w->last_mono_ns,
                            .last_mono_ns = w->last_mono_ns,
-                           .target_age_ms = VALUE_UNKNOWN};
+                           .target_age_ms = VALUE_UNKNOWN,
+                           .target_swept_ms = VALUE_UNKNOWN};
   int result;
 
   if (!w->last || run(w->begin) != SQLITE_OK)
@@ -486,7 +487,8 @@ static int put_all(struct writer *w, const struct snapshot *snapshot)
   struct encode_now now = {.tick = w->tick + 1,
                            .mono_ns = about.now.mono_ns,
                            .last_mono_ns = w->last ? w->last_mono_ns : 0,
-                           .target_age_ms = VALUE_UNKNOWN};
+                           .target_age_ms = VALUE_UNKNOWN,
+                           .target_swept_ms = VALUE_UNKNOWN};
   int result = write_tick(w, about);
 
   if (result == SQLITE_OK && has_gap(w, about))
