@@ -16,7 +16,7 @@ bpf           | bpf                                            | linux/.*|bpf/.*
 store         | store model                                    | sqlite3\.h|jansson\.h
 tui           | tui model                                      | ncurses\.h|curses\.h|term\.h|jansson\.h
 demo          | demo probe/hook                                |
-collector     | collector demo tui store probe/hook probe/process probe/reach probe bpf model | uv\.h|sqlite3\.h|jansson\.h|linux/.*
+collector     | collector demo tui store probe/hook probe/beam probe/process probe/reach probe bpf model | uv\.h|sqlite3\.h|jansson\.h|linux/.*
 man           | man collector tui store model                    |
 '
 others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|bpf/.*|linux/.*'
