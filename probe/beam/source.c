@@ -27,6 +27,7 @@
 #include "probe/beam/senders.h"
 #include "probe/beam/sweep.h"
 #include "probe/beam/sweep_facts.h"
+#include "probe/beam/table.h"
 #include "probe/beam/wait.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
@@ -43,6 +44,7 @@ struct session {
   struct beam_names *names;
   struct beam_sweep *rows;
   struct beam_waits *waits;
+  struct beam_tables *tables;
   struct sweep_facts facts;
   int64_t lost_told; /* of beam_sweep_lost, in gaps */
 };
@@ -54,6 +56,7 @@ static void source_close(void *context)
   struct session *session = context;
   if (!session)
     return;
+  beam_tables_free(session->tables);
   beam_waits_free(session->waits);
   beam_sweep_free(session->rows);
   beam_names_free(session->names);
@@ -76,7 +79,9 @@ static int make_readers(struct session *session)
   session->rows = beam_sweep_new(node, session->names);
   session->waits = beam_waits_new(node, session->atoms, session->code);
   sweep_facts_init(&session->facts, node);
-  return session->rows && session->waits ? 0 : -ENOMEM;
+  if (!session->rows || !session->waits)
+    return -ENOMEM;
+  return beam_tables_new(node, session->atoms, session->target, &session->tables);
 }
 
 static int source_open(struct reach_target *target, void **ret_session,
@@ -198,6 +203,14 @@ static int fill_waits(struct session *session, struct sweep *sweep)
   return error ? error : beam_sweep_end(session->rows, sweep);
 }
 
+/* Behind the processes: who waits for a table is one of their rows. */
+static int fill_tables(struct session *session, struct sweep *sweep)
+{
+  int error = sweep->kind == SWEEP_FULL ? beam_tables_read(session->tables, sweep) : 0;
+  sweep_sort(sweep);
+  return error;
+}
+
 static int fill(struct session *session, struct sweep *sweep)
 {
   beam_memory_begin(&session->memory);
@@ -207,6 +220,8 @@ static int fill(struct session *session, struct sweep *sweep)
     error = beam_sweep_rows(session->rows, sweep);
   if (!error)
     error = fill_waits(session, sweep);
+  if (!error)
+    error = fill_tables(session, sweep);
   if (error)
     return error;
   if (sweep->kind != SWEEP_ROUND) {

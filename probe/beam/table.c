@@ -288,6 +288,8 @@ int beam_tables_read(struct beam_tables *tables, struct sweep *sweep)
   size_t count = 0;
   bool whole = true, planned_whole = true;
   int error = beam_table_list_read(tables->list, &list, &count, &whole);
+  if (error == -ENOTSUP)
+    return add_gap(sweep, sweep_add_format(sweep, "its ETS tables were not found"));
   if (!error && tables->sampler)
     error = ask_sampler(tables, list, count, &report, &planned_whole);
   for (size_t i = 0; i < count && !error; i++)
