@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "probe/beam/term.h"
+#include "probe/beam/wait_gather.h"
 
 enum {
   LEVELS_MOST = 64, /* of a red-black tree with 2^32 nodes */
-  BLOCK = 4096,     /* lookups that walk side by side */
+  BLOCK = 32768,    /* lookups that walk side by side */
   /* a monitor's node with what follows it in the allocation: its key, the key's numbers, a name */
   NODE_BYTES = 192,
   REFERENCE_ARITY_LEAST =
@@ -61,7 +62,7 @@ static int read_level(struct walks *walks, const uint16_t *active, size_t count)
     struct walk *walk = &walks->walk[active[i]];
     walks->pieces[i] = (struct reach_piece){walk->at, walk->bytes, NODE_BYTES, false};
   }
-  int error = beam_memory_pieces(walks->node->memory, walks->pieces, count);
+  int error = beam_wait_gather(walks->node->memory, walks->pieces, count);
   if (error)
     return error;
   for (size_t i = 0; i < count; i++) {

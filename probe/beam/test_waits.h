@@ -150,16 +150,20 @@ static inline uint64_t test_waits_by_name(void *context, uint64_t atom)
   return 0;
 }
 
+/* As of the last reading: procs stand in the order of their slots. */
 static inline bool test_waits_lives(void *context, uint64_t pid_word)
 {
   const struct test_waits *waits = context;
-  const struct beam_node *node = &waits->node->node;
-  uint64_t address = 0, word = 0;
-  uint32_t slot = beam_node_slot(node, pid_word);
-  return slot < node->processes.most &&
-         beam_memory_word(node->memory, node->processes.slots + slot * 8, &address) == 0 &&
-         beam_memory_word(node->memory, address + (uint64_t)node->layout.p_id, &word) == 0 &&
-         word == pid_word;
+  uint32_t slot = beam_node_slot(&waits->node->node, pid_word);
+  size_t low = 0, high = waits->proc_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (waits->procs[middle].proc.slot < slot)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < waits->proc_count && waits->procs[low].proc.word == pid_word;
 }
 
 /* ---- the waits ---- */

@@ -22,12 +22,13 @@
 #include <string.h>
 
 #include "probe/beam/term.h"
+#include "probe/beam/wait_memory.h"
 #include "probe/beam/wait_rows.h"
 #include "probe/beam/wait_stack.h"
 #include "probe/beam/wait_words.h"
 
 enum {
-  BLOCK = 4096,       /* candidates */
+  BLOCK = 16384,      /* candidates */
   KNOWN_CALLS = 1024, /* cache of places where processes wait; a power of two */
   MARKERS = 8,        /* references of a block of receive markers; they stand at its begin */
   KEYS_MOST = 32,     /* of a map of references */
@@ -49,6 +50,7 @@ struct beam_waits {
   const struct beam_node *node;
   struct beam_atoms *atoms;
   struct beam_code *code;
+  struct beam_wait_memory *memory;
   struct call calls[KNOWN_CALLS]; /* of the sweep under way: its texts are the sweep's */
 };
 
@@ -61,11 +63,19 @@ struct beam_waits *beam_waits_new(const struct beam_node *node, struct beam_atom
   waits->node = node;
   waits->atoms = atoms;
   waits->code = code;
+  waits->memory = beam_wait_memory_new();
+  if (!waits->memory) {
+    free(waits);
+    return NULL;
+  }
   return waits;
 }
 
 void beam_waits_free(struct beam_waits *waits)
 {
+  if (!waits)
+    return;
+  beam_wait_memory_free(waits->memory);
   free(waits);
 }
 
@@ -122,9 +132,10 @@ static const struct call *call_of(struct beam_waits *waits, const struct beam_pr
 struct candidate {
   unsigned flags; /* of its call */
   uint32_t object;
-  uint32_t first, count; /* of its references, then of its monitors */
-  bool incomplete;       /* it may wait for more than was found */
-  bool marked;           /* its references have receive markers */
+  uint32_t first, count;               /* of its references, then of its monitors */
+  bool incomplete;                     /* it may wait for more than was found */
+  bool marked;                         /* its references have receive markers */
+  const struct beam_wait_known *known; /* it has not moved since the last reading */
 };
 
 struct block {
@@ -188,18 +199,52 @@ static int gather(struct block *block, size_t index)
   return error;
 }
 
+/* A process that has not moved since the last reading: what that saw is there without reading it. */
+static bool recall(struct block *block, size_t index)
+{
+  const struct beam_wait_known *known =
+      beam_wait_memory_find(block->waits->memory, block->procs[index].key);
+  if (!known || known->position != beam_wait_position(&block->procs[index]))
+    return false;
+  struct beam_wait_stack *stack = &block->stacks[index];
+  memcpy(stack->returns, known->returns, sizeof stack->returns);
+  stack->return_count = known->return_count;
+  block->candidates[index].known = known;
+  return true;
+}
+
+static int read_stacks(struct block *block)
+{
+  uint32_t *which = calloc(block->count + 1, sizeof *which);
+  size_t count = 0;
+  if (!which)
+    return -ENOMEM;
+  for (size_t i = 0; i < block->count; i++)
+    if (!(block->procs[i].state & UNREADABLE_STATES) && !recall(block, i))
+      which[count++] = (uint32_t)i;
+  int error = beam_wait_stack_read(block->waits->node, block->procs, which, count, block->stacks);
+  free(which);
+  return error;
+}
+
 static int gather_all(struct block *block)
 {
   int error = 0;
   for (size_t i = 0; !error && i < block->count; i++) {
-    const struct call *call = NULL;
-    if (block->stacks[i].count > 0 && !(block->procs[i].state & UNREADABLE_STATES)) {
-      call = call_of(block->waits, &block->procs[i], &block->stacks[i], block->sweep);
-      block->candidates[i].flags = call->flags;
-      block->candidates[i].object = call->object;
+    struct candidate *candidate = &block->candidates[i];
+    candidate->first = (uint32_t)block->reference_count;
+    if (!candidate->known && block->stacks[i].count == 0)
+      continue;
+    const struct call *call =
+        call_of(block->waits, &block->procs[i], &block->stacks[i], block->sweep);
+    candidate->flags = call->flags;
+    candidate->object = call->object;
+    if (!candidate->known) {
       error = gather(block, i);
-    } else {
-      block->candidates[i].first = (uint32_t)block->reference_count;
+    } else if ((error = add_reference(block, i, 0)) == 0) {
+      struct beam_wait_reference *reference = &block->references[block->reference_count - 1];
+      reference->is = true;
+      reference->reference = candidate->known->reference;
     }
   }
   return error;
@@ -334,6 +379,23 @@ static void claim(struct block *block, size_t index)
   };
 }
 
+/* What may be recalled: a call in a function that is known to give up its monitor before it returns. */
+static int remember(struct block *block, size_t index)
+{
+  const struct candidate *candidate = &block->candidates[index];
+  const struct beam_wait_stack *stack = &block->stacks[index];
+  bool maps = candidate->flags & (BEAM_WAIT_ANY_OF_MAP | BEAM_WAIT_ALL_OF_MAP);
+  if (candidate->count != 1 || maps || !(candidate->flags & BEAM_WAIT_CALL))
+    return 0;
+  struct beam_wait_known known = {.key = block->procs[index].key,
+                                  .position = beam_wait_position(&block->procs[index]),
+                                  .instruction = block->procs[index].instruction,
+                                  .reference = block->references[candidate->first].reference,
+                                  .return_count = stack->return_count};
+  memcpy(known.returns, stack->returns, sizeof known.returns);
+  return beam_wait_memory_add(block->waits->memory, &known);
+}
+
 static void block_done(struct block *block)
 {
   free(block->stacks);
@@ -352,7 +414,7 @@ static int read_block(struct block *block)
   block->claims = calloc(block->count, sizeof *block->claims);
   if (!block->stacks || !block->candidates || !block->claims)
     goto out;
-  error = beam_wait_stack_read(waits->node, block->procs, block->count, block->stacks);
+  error = read_stacks(block);
   if (!error)
     error = gather_all(block);
   if (!error)
@@ -361,10 +423,13 @@ static int read_block(struct block *block)
     error = use_markers(block);
   if (error)
     goto out;
-  for (size_t i = 0; i < block->count; i++)
+  for (size_t i = 0; !error && i < block->count; i++) {
     claim(block, i);
-  error = beam_wait_rows_add(waits->node, waits->atoms, block->world, block->claims,
-                             block->claim_count, block->monitors, block->sweep);
+    error = remember(block, i);
+  }
+  if (!error)
+    error = beam_wait_rows_add(waits->node, waits->atoms, block->world, block->claims,
+                               block->claim_count, block->monitors, block->sweep);
 out:
   block_done(block);
   return error;
@@ -383,5 +448,6 @@ int beam_waits_read(struct beam_waits *waits, const struct beam_proc *candidates
                           .sweep = sweep};
     error = read_block(&block);
   }
-  return error;
+  int turned = beam_wait_memory_turn(waits->memory);
+  return error ? error : turned;
 }

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "probe/beam/term.h"
+#include "probe/beam/wait_gather.h"
 
 enum {
-  HEADER_MAP = 0x3c, /* a map; the bits above the tag tell a flat one (0) from a tree */
+  /* a map; the bits above the tag tell a flat one (0) from a tree */
+  HEADER_MAP_26 = 0x3c, /* through OTP 26 */
+  HEADER_MAP = 0x2c,
   MAP_KIND_MASK = 0xc0,
   FLAT_MAP_KEYS_MOST = 32,
 };
@@ -25,25 +28,26 @@ static void scan(struct beam_wait_stack *stack)
   }
 }
 
-int beam_wait_stack_read(const struct beam_node *node, const struct beam_proc *procs, size_t count,
-                         struct beam_wait_stack *ret_stacks)
+int beam_wait_stack_read(const struct beam_node *node, const struct beam_proc *procs,
+                         const uint32_t *which, size_t count, struct beam_wait_stack *ret_stacks)
 {
   struct reach_piece *pieces = calloc(count + 1, sizeof *pieces);
   if (!pieces)
     return -ENOMEM;
   for (size_t i = 0; i < count; i++) {
-    uint64_t room = procs[i].heap_end > procs[i].stop ? procs[i].heap_end - procs[i].stop : 0;
-    size_t length = room < sizeof ret_stacks->word ? (size_t)room : sizeof ret_stacks->word;
-    memset(&ret_stacks[i], 0, sizeof ret_stacks[i]);
-    ret_stacks[i].count = (uint8_t)(length / sizeof(uint64_t));
-    pieces[i] = (struct reach_piece){procs[i].stop, ret_stacks[i].word,
-                                     ret_stacks[i].count * sizeof(uint64_t), false};
+    const struct beam_proc *proc = &procs[which[i]];
+    struct beam_wait_stack *stack = &ret_stacks[which[i]];
+    uint64_t room = proc->heap_end > proc->stop ? proc->heap_end - proc->stop : 0;
+    memset(stack, 0, sizeof *stack);
+    stack->count = (uint8_t)((room < sizeof stack->word ? room : sizeof stack->word) / 8);
+    pieces[i] =
+        (struct reach_piece){proc->stop, stack->word, stack->count * sizeof(uint64_t), false};
   }
-  int error = beam_memory_pieces(node->memory, pieces, count);
+  int error = beam_wait_gather(node->memory, pieces, count);
   for (size_t i = 0; !error && i < count; i++) {
     if (!pieces[i].read)
-      ret_stacks[i].count = 0;
-    scan(&ret_stacks[i]);
+      ret_stacks[which[i]].count = 0;
+    scan(&ret_stacks[which[i]]);
   }
   free(pieces);
   return error;
@@ -57,12 +61,13 @@ int beam_wait_references_read(const struct beam_node *node, struct beam_wait_ref
   int error = pieces && boxes ? 0 : -ENOMEM;
   for (size_t i = 0; !error && i < count; i++)
     pieces[i] = (struct reach_piece){beam_pointer(references[i].word), boxes[i],
-                                     BEAM_REFERENCE_BYTES, false};
+                                     references[i].is ? 0 : BEAM_REFERENCE_BYTES, false};
   if (!error)
-    error = beam_memory_pieces(node->memory, pieces, count);
+    error = beam_wait_gather(node->memory, pieces, count);
   for (size_t i = 0; !error && i < count; i++)
-    references[i].is =
-        pieces[i].read && beam_reference_of_bytes(boxes[i], &references[i].reference);
+    if (!references[i].is)
+      references[i].is =
+          pieces[i].read && beam_reference_of_bytes(boxes[i], &references[i].reference);
   free(pieces);
   free(boxes);
   return error;
@@ -73,7 +78,7 @@ int beam_wait_map_keys(const struct beam_node *node, uint64_t term, uint64_t *re
   uint64_t head[3], keys[1 + FLAT_MAP_KEYS_MOST]; /* header, size, keys: a tuple */
   if (!beam_is_boxed(term) ||
       beam_memory_read(node->memory, beam_pointer(term), head, sizeof head) != 0 ||
-      beam_header_kind(head[0]) != HEADER_MAP)
+      beam_header_kind(head[0]) != (unsigned)(node->otp <= 26 ? HEADER_MAP_26 : HEADER_MAP))
     return -EFAULT;
   if ((head[0] & MAP_KIND_MASK) != 0 || head[1] > FLAT_MAP_KEYS_MOST || head[1] > room)
     return -EFBIG;

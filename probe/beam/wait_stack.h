@@ -28,15 +28,16 @@ struct beam_wait_stack {
   uint64_t returns[BEAM_WAIT_STACK_RETURNS]; /* return addresses, the innermost first */
 };
 
-/* Reads the stacks of all in one batch; count = 0 in those that could not be read. 0, -ENOMEM, -EPERM, -ESRCH. */
-int beam_wait_stack_read(const struct beam_node *node, const struct beam_proc *procs, size_t count,
-                         struct beam_wait_stack *ret_stacks);
+/* Reads the stacks of procs[which[0 .. count)] into the same places of ret_stacks, in one batch; count = 0 in those that
+ * could not be read. 0, -ENOMEM, -EPERM, -ESRCH. */
+int beam_wait_stack_read(const struct beam_node *node, const struct beam_proc *procs,
+                         const uint32_t *which, size_t count, struct beam_wait_stack *ret_stacks);
 
 /* One reference that a process holds. */
 struct beam_wait_reference {
   uint32_t candidate; /* index of the process */
   uint64_t word;      /* in: a boxed term */
-  bool is;            /* out: it is a reference of this node */
+  bool is; /* out: it is a reference of this node; in: it is known to be one, and its numbers are */
   struct beam_reference reference;
 };
 

@@ -59,6 +59,7 @@ flood(Name, EveryMs, N) ->
     flood(Name, EveryMs, N + 1).
 
 callers(Count) ->
+    register(deaf, spawn(fun deaf/0)),
     Server = serve(slow),
     gen_server:cast(slow, {through, [deaf]}),
     [spawn(fun() -> gen_server:call(Server, never, infinity) end) || _ <- lists:seq(1, Count)],
