@@ -2,10 +2,10 @@
  * atom.c - see atom.h.
  *
  *    IndexTable.seg_table --> page of 1024 pointers --> Atom { length, index, text }
- *    text: a pointer to the bytes; where the layout has none, a heap binary as a term (OTP 29):
- *    { header, size in bits, bytes }
+ *    text: a pointer to the bytes; where the layout has none, a binary as a term (OTP 29): a short one
+ *    { header, size in bits, bytes }, a long one { header, pointer to the bytes, first bit, last bit }
  *
- * (Layout: erts/emulator/beam/atom.h, index.h.)
+ * (Layout: erts/emulator/beam/atom.h, index.h, erl_bits.h.)
  */
 #include "probe/beam/atom.h"
 
@@ -20,7 +20,9 @@ enum {
   ATOM_READ_MOST = 128,
   BUCKETS = BEAM_ATOMS_MOST * 2, /* a power of two */
   TEXT_MOST = 8 << 20,           /* bytes of all texts that are kept */
-  BINARY_DATA = 16,
+  HEAP_BITS = 0x20,              /* kinds of headers, from OTP 27 on */
+  SUB_BITS = 0x24,
+  HEAP_BITS_DATA = 16,
 };
 
 struct entry {
@@ -86,19 +88,29 @@ static int locate(const struct beam_node *node, uint64_t index, uint64_t *ret_ad
   return error;
 }
 
+/* The bytes of a binary of that length; 0 where it is none. */
+static uint64_t binary_bytes(const struct beam_node *node, uint64_t term, size_t length)
+{
+  uint64_t words[4] = {0}, address = beam_pointer(term);
+  if (!beam_is_boxed(term) ||
+      beam_memory_read(node->memory, address, words, 2 * sizeof words[0]) != 0)
+    return 0;
+  if (beam_header_kind(words[0]) == HEAP_BITS)
+    return words[1] == (uint64_t)length * 8 ? address + HEAP_BITS_DATA : 0;
+  if (beam_header_kind(words[0]) != SUB_BITS ||
+      beam_memory_read(node->memory, address, words, sizeof words) != 0)
+    return 0;
+  bool whole = words[2] % 8 == 0 && words[3] - words[2] == (uint64_t)length * 8;
+  return whole ? (words[1] & ~UINT64_C(3)) + words[2] / 8 : 0;
+}
+
 /* Address of the text of an Atom that was read, 0 unknown. */
 static uint64_t text_address(const struct beam_node *node, const char *atom, size_t length)
 {
   const struct beam_layout *layout = &node->layout;
-  uint64_t size[2];
   if (layout->atom_name != BEAM_LAYOUT_ABSENT)
     return beam_u64(atom, layout->atom_name);
-  uint64_t box = beam_u64(atom, layout->atom_u);
-  if (!beam_is_boxed(box) ||
-      beam_memory_read(node->memory, beam_pointer(box), size, sizeof size) != 0 ||
-      size[1] != (uint64_t)length * 8)
-    return 0;
-  return beam_pointer(box) + BINARY_DATA;
+  return binary_bytes(node, beam_u64(atom, layout->atom_u), length);
 }
 
 /* Reads the text behind what is kept, and returns its length; -1 unreadable. */

@@ -9,6 +9,7 @@
 #include "probe/beam/names_dict.h"
 #include "probe/beam/names_index.h"
 #include "probe/beam/names_text.h"
+#include "probe/beam/print.h"
 #include "probe/beam/term.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
   RECHECKS = BEAM_NAMES_SLICE / 8, /* of them for what was read already */
   RECHECK_ROUNDS = 64,             /* in so many sweeps each is looked at again, if that suffices */
   NAME_BYTES = 2 * BEAM_ATOM_BYTES + 64,
+  LABEL_BYTES = 128, /* of a label's text */
+  LABEL_READS = 64 << 10,
   COMPACT_SLACK = 1 << 20,
 };
 
@@ -218,6 +221,41 @@ static void set_call_text(struct beam_names *names, struct beam_name *entry,
   set_text(names, entry, text, n);
 }
 
+/* A text is shown as it is, without the quotes that it would have as a term. */
+static void unquote(char **text, size_t *length)
+{
+  static const char *const quotes[][2] = {{"<<\"", "\">>"}, {"\"", "\""}};
+  for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
+    size_t begin = strlen(quotes[i][0]), end = strlen(quotes[i][1]);
+    if (*length <= begin + end || memcmp(*text, quotes[i][0], begin) != 0 ||
+        memcmp(*text + *length - end, quotes[i][1], end) != 0)
+      continue;
+    *text += begin;
+    *length -= begin + end;
+    return;
+  }
+}
+
+/* False: it cannot be read. */
+static bool set_label_text(struct beam_names *names, struct beam_name *entry, uint64_t label)
+{
+  char bytes[LABEL_BYTES + 32], *text = bytes;
+  struct print_text printed;
+  struct print print = {names->node, names->atoms,
+                        print_memory_new(names->node->memory, LABEL_READS)};
+  if (!print.memory)
+    return false;
+  print_text_init(&printed, bytes, LABEL_BYTES);
+  print_term(&print, label, &printed);
+  print_memory_free(print.memory);
+  size_t n = print_text_end(&printed);
+  unquote(&text, &n);
+  text[n++] = ' ';
+  n += append_pid(names, entry->word, text + n, sizeof bytes - (size_t)(text - bytes) - n);
+  set_text(names, entry, text, n);
+  return true;
+}
+
 /* ---- notes ---- */
 
 static void *grow(void *array, size_t *room, size_t size)
@@ -338,7 +376,10 @@ static void resolve_registration(struct beam_names *names, const struct registra
   if (entry->atom != r->name || entry->registered != r->registered || !entry->text) {
     entry->registered = r->registered;
     entry->atom = r->name;
-    set_text(names, entry, text, beam_atom_copy(names->atoms, r->name, text, sizeof text));
+    size_t n = beam_atom_copy(names->atoms, r->name, text, sizeof text);
+    if (n == 0) /* the atom '' is a name, too */
+      n = (size_t)snprintf(text, sizeof text, "''");
+    set_text(names, entry, text, n);
   }
   entry->flags |= BEAM_NAME_REGISTERED;
   names_index_put(&names->index, r->name, r->slot);
@@ -384,6 +425,8 @@ static void resolve_wanted(struct beam_names *names, const struct wanted *wanted
   entry->flags |= BEAM_NAME_KNOWN;
   entry->parent = parent_of(names, dict, wanted->parent);
   if (entry->flags & BEAM_NAME_REGISTERED)
+    return;
+  if (dict->label && set_label_text(names, entry, dict->label))
     return;
   if (mfa.module == 0)
     mfa = spawned_as(wanted->initial);
