@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "probe/beam/attach_base.h"
+#include "probe/beam/attach_inner.h"
 #include "probe/beam/calibrate.h"
 #include "probe/beam/elf_file.h"
 #include "probe/beam/release.h"
@@ -22,8 +22,9 @@
 enum {
   DATA_MOST = 64 << 20, /* writable data of the executable */
   NAMES_MOST = 16,
-  OTP_FIRST = 24,   /* older ones have no layout, and nothing near */
-  NEIGHBOURS = 3,   /* versions on either side whose layouts are tried */
+  OTP_FIRST = 24, /* older ones have no layout, and nothing near */
+  NEIGHBOURS = 3, /* versions on either side whose layouts are tried */
+  LAYOUTS_MOST = 2 * NEIGHBOURS,
   BOOT_SECONDS = 5, /* for so long, what is not there yet may still come */
 };
 
@@ -98,7 +99,6 @@ static int refuse_invariant(struct attach *attach, int error, const char *words,
 
 static int read_release(struct attach *attach)
 {
-  char known[64];
   struct release release;
   int error = reach_exe_open(attach->target, &attach->exe);
   if (error)
@@ -110,9 +110,6 @@ static int read_release(struct attach *attach)
     return refuse(attach, -ENOTSUP, "not an Erlang emulator for x86-64");
   attach->node->otp = release.otp;
   memcpy(attach->node->erts, release.erts, sizeof release.erts);
-  if (release.otp < OTP_FIRST)
-    return refuse(attach, -ENOTSUP, "impasse knows OTP %s, this node is %d (erts %s)",
-                  known_versions(known, sizeof known), release.otp, release.erts);
   error = attach_base(attach->target, &attach->file, &attach->node->base);
   if (error == -EPROTO)
     return refuse_invariant(attach, error, "its load address cannot be told", "base");
@@ -265,43 +262,68 @@ static int try_layout(struct attach *attach, const struct beam_layout *layout)
 }
 
 /* The layout of the very version, or those of its neighbours: the older one first, as it has nothing that came later. */
-static int try_layouts(struct attach *attach)
+static size_t choose_layouts(int otp, const struct beam_layout *ret_layouts[LAYOUTS_MOST])
 {
-  int otp = attach->node->otp, error = -EPROTO;
-  char known[64];
-  attach->plain = *attach->node;
-  if (beam_layout_for(otp))
-    return try_layout(attach, beam_layout_for(otp));
-  (void)refuse(attach, error, "impasse knows OTP %s, this node is %d (erts %s)",
-               known_versions(known, sizeof known), otp, attach->node->erts);
+  size_t count = 0;
+  ret_layouts[0] = beam_layout_for(otp);
+  if (ret_layouts[0])
+    return 1;
   for (int distance = 1; distance <= NEIGHBOURS; distance++)
     for (int sign = -1; sign <= 1; sign += 2) {
       const struct beam_layout *layout = beam_layout_for(otp + sign * distance);
       if (layout)
-        error = try_layout(attach, layout);
-      if (error != -EPROTO)
-        return error;
+        ret_layouts[count++] = layout;
     }
+  return count;
+}
+
+static int try_layouts(struct attach *attach, const struct beam_layout *const *layouts,
+                       size_t layout_count)
+{
+  char known[64];
+  int error = refuse(attach, -ENOTSUP, "impasse knows OTP %s, this node is %d (erts %s)",
+                     known_versions(known, sizeof known), attach->node->otp, attach->node->erts);
+  attach->plain = *attach->node;
+  for (size_t i = 0; i < layout_count && (error == -ENOTSUP || error == -EPROTO); i++)
+    error = try_layout(attach, layouts[i]);
+  return error;
+}
+
+/* With no layouts given, chooses them. */
+static int attach_node(struct attach *attach, const struct beam_layout *const *layouts,
+                       size_t layout_count)
+{
+  const struct beam_layout *chosen[LAYOUTS_MOST];
+  int error = read_release(attach);
+  if (error)
+    return error;
+  beam_memory_begin(attach->node->memory);
+  error = read_area(attach);
+  if (error)
+    return error;
+  if (layouts)
+    return try_layouts(attach, layouts, layout_count);
+  layout_count = choose_layouts(attach->node->otp, chosen);
+  return try_layouts(attach, chosen, layout_count);
+}
+
+int attach_with(struct reach_target *target, struct beam_memory *memory,
+                const struct beam_layout *const *layouts, size_t layout_count,
+                struct beam_node *ret_node, char reason[SOURCE_REASON_BYTES])
+{
+  struct beam_node node = {.memory = memory, .ets_list_offset = -1};
+  struct attach attach = {.target = target, .node = &node, .reason = reason, .exe = -1};
+  int error = attach_node(&attach, layouts, layout_count);
+  if (!error)
+    *ret_node = node;
+  if (attach.exe >= 0)
+    (void)close(attach.exe); /* only read */
+  free(attach.bytes);
   return error;
 }
 
 int beam_attach(struct reach_target *target, struct beam_memory *memory, struct beam_node *ret_node,
                 char reason[SOURCE_REASON_BYTES])
 {
-  struct beam_node node = {.memory = memory, .ets_list_offset = -1};
-  struct attach attach = {.target = target, .node = &node, .reason = reason, .exe = -1};
-  int error = read_release(&attach);
-  if (error)
-    goto out;
-  beam_memory_begin(memory);
-  error = read_area(&attach);
-  if (!error)
-    error = try_layouts(&attach);
-  if (!error)
-    *ret_node = node;
-out:
-  if (attach.exe >= 0)
-    (void)close(attach.exe); /* only read */
-  free(attach.bytes);
-  return error;
+  return attach_with(target, memory, NULL, 0, ret_node, reason);
 }

@@ -1,5 +1,5 @@
-/* attach_base.c - see attach_base.h. */
-#include "probe/beam/attach_base.h"
+/* attach_base.c - see attach_inner.h. */
+#include "probe/beam/attach_inner.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "probe/beam/attach.h"
-#include "probe/beam/attach_base.h"
+#include "probe/beam/attach_inner.h"
 #include "probe/beam/elf_file.h"
 #include "probe/beam/release.h"
 #include "probe/reach/reach.h"

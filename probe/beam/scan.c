@@ -128,6 +128,19 @@ int scan_process_table(const struct scan_area *area, struct beam_node *node)
 
 /* ---- atoms, code, persistent terms ------------------------------------------------------------------------------- */
 
+/* The second atom, which every emulator has, knows its number. */
+static bool holds_atoms(const struct beam_node *node, uint64_t pages)
+{
+  uint64_t page, atom;
+  uint32_t number;
+  return scan_is_pointer(pages, WORD) && beam_memory_word(node->memory, pages, &page) == 0 &&
+         scan_is_pointer(page, WORD) && beam_memory_word(node->memory, page + WORD, &atom) == 0 &&
+         scan_is_pointer(atom, WORD) &&
+         beam_memory_read(node->memory, atom + (uint64_t)node->layout.atom_ix, &number,
+                          sizeof number) == 0 &&
+         number == 1;
+}
+
 int scan_atom_table(const struct scan_area *area, struct beam_node *node, const uint64_t *names,
                     size_t name_count)
 {
@@ -143,7 +156,7 @@ int scan_atom_table(const struct scan_area *area, struct beam_node *node, const 
     while (i < name_count && names[i] != name)
       i++;
     if (i == name_count || entries == 0 || entries > ATOMS_MOST ||
-        !scan_is_pointer(beam_u64(bytes, layout->it_seg), WORD))
+        !holds_atoms(node, beam_u64(bytes, layout->it_seg)))
       continue;
     node->atom_table = area->address + at;
     return 0;

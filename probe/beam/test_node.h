@@ -72,6 +72,7 @@ __attribute__((noreturn)) static inline void test_node_exec(int in, int out, con
   argv[n++] = text;
   argv[n] = NULL;
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)setenv("ERL_CRASH_DUMP", "/dev/null", 0);
   if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
     _exit(1);
   (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
