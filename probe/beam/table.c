@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/beam/exact_table.h"
 #include "probe/beam/lock_sampler.h"
 #include "probe/beam/table_list.h"
 #include "probe/beam/term.h"
@@ -17,6 +18,7 @@ struct beam_tables {
   struct beam_atoms *atoms;
   struct beam_table_list *list;
   struct beam_lock_sampler *sampler; /* NULL where nobody can wait, or nothing can be sampled */
+  struct beam_exact_tables *exact;   /* NULL: sampled */
   bool lock_free;                    /* with one scheduler there is nobody to wait for */
 };
 
@@ -48,9 +50,20 @@ void beam_tables_free(struct beam_tables *tables)
 {
   if (!tables)
     return;
+  beam_exact_tables_free(tables->exact);
   beam_lock_sampler_free(tables->sampler);
   beam_table_list_free(tables->list);
   free(tables);
+}
+
+int beam_tables_exact(struct beam_tables *tables, struct beam_exact *exact)
+{
+  struct beam_exact_tables *made = exact ? beam_exact_tables_new(tables->node, exact) : NULL;
+  if (exact && !made)
+    return -ENOMEM;
+  beam_exact_tables_free(tables->exact);
+  tables->exact = made;
+  return 0;
 }
 
 /* ---- words ---- */
@@ -155,6 +168,8 @@ static int add_row(struct beam_tables *tables, const struct beam_table *table,
   row->bytes = table->bytes == VALUE_UNKNOWN ? VALUE_UNKNOWN : (table->bytes + 7) & ~INT64_C(7);
   if (sums)
     set_sums(row, sums);
+  if (tables->exact)
+    (void)beam_exact_tables_put(tables->exact, table->key, row); /* else it stays as sampled */
   return 0;
 }
 
@@ -270,6 +285,11 @@ static int ask_sampler(struct beam_tables *tables, const struct beam_table *list
   if (!plan)
     return -ENOMEM;
   *ret_whole = plan->whole;
+  int error = tables->exact ? beam_exact_tables_take(tables->exact, plan) : 0;
+  if (error) {
+    beam_lock_plan_free(plan);
+    return error;
+  }
   beam_lock_sampler_plan(tables->sampler, plan);
   return beam_lock_sampler_report(tables->sampler, ret_report);
 }

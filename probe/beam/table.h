@@ -19,6 +19,11 @@ int beam_tables_new(const struct beam_node *node, struct beam_atoms *atoms,
                     const struct reach_target *target, struct beam_tables **ret_tables);
 void beam_tables_free(struct beam_tables *tables); /* ends and joins the sampler; NULL is fine */
 
+/* From now on waits for tables are what `exact` (lent) measures, and not what is sampled; NULL ends that.
+ * Their sums begin again either way. 0 or -ENOMEM. */
+struct beam_exact;
+int beam_tables_exact(struct beam_tables *tables, struct beam_exact *exact);
+
 /* Adds a row for each table, and for each process that waits for one at this instant a wait
  * (via lock or rdlock, object the table, holder unknown: the lock names none). A full sweep only. */
 int beam_tables_read(struct beam_tables *tables, struct sweep *sweep);
