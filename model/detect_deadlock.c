@@ -91,20 +91,70 @@ static uint8_t row_via(const struct snapshot *s, const struct core *core, uint32
   return snapshot_enum(s, RELATION_WAITS, WAITS_VIA, core->edges[edge].row);
 }
 
+/* Of a circle through several targets with where it is: names are unique within one of them. */
+static void add_member(const struct core *core, uint32_t edge, bool several,
+                       struct phrase *sentence)
+{
+  const struct core_member *m = &core->members[detect_core_waiter(core, edge)];
+
+  phrase_name(sentence, m->name);
+  if (several) {
+    phrase_add(sentence, "@");
+    phrase_name(sentence, m->target);
+  }
+}
+
+static bool spans_targets(const struct core *core)
+{
+  for (uint32_t i = 1; i < core->member_count; i++)
+    if (core->members[i].target_key != core->members[0].target_key)
+      return true;
+  return false;
+}
+
 static void add_circle(const struct core *core, struct phrase *sentence)
 {
   uint32_t n = core->cycle_length;
+  bool several = spans_targets(core);
 
   for (uint32_t i = 0; i < n; i++) {
     if (n > limits.sentence_names && i == limits.sentence_first) {
       phrase_add(sentence, "... (%u more) -> ", n - limits.sentence_first - 1);
       i = n - 1;
     }
-    phrase_name(sentence, core->members[detect_core_waiter(core, core->cycle[i])].name);
+    add_member(core, core->cycle[i], several, sentence);
     phrase_add(sentence, " -> ");
   }
   if (n > 0)
-    phrase_name(sentence, core->members[detect_core_waiter(core, core->cycle[0])].name);
+    add_member(core, core->cycle[0], several, sentence);
+}
+
+/* Erlang's, whose waits are called by the function that waits, and have no timeout by the word
+ * infinity. */
+static bool is_process(const struct snapshot *s, const struct core *core, uint32_t edge)
+{
+  uint32_t row = core->edges[edge].row, actor;
+
+  return snapshot_find_actor(s, snapshot_int(s, RELATION_WAITS, WAITS_TARGET_KEY, row),
+                             snapshot_int(s, RELATION_WAITS, WAITS_WAITER, row), &actor) == 0 &&
+         snapshot_enum(s, RELATION_ACTORS, ACTORS_KIND, actor) == ACTOR_KIND_PROCESS;
+}
+
+static void kind_of_edge(const struct snapshot *s, const struct core *core, uint32_t edge,
+                         struct phrase *kind)
+{
+  const char *object = row_text(s, core, edge, WAITS_OBJECT);
+  uint8_t via = row_via(s, core, edge);
+
+  if (object && is_process(s, core, edge)) {
+    phrase_name(kind, object);
+    return;
+  }
+  phrase_add(kind, "%s", row_word(s, core, edge, WAITS_VIA));
+  if (object && (via == VIA_LOCK || via == VIA_RDLOCK || via == VIA_CHANNEL)) {
+    phrase_add(kind, " ");
+    phrase_name(kind, object);
+  }
 }
 
 /* "call, lock accounts": each different kind of the circle once, locks by their names; at most
@@ -116,17 +166,10 @@ static void add_kinds(const struct snapshot *s, const struct core *core, struct 
   unsigned count = 0;
 
   for (uint32_t i = 0; i < core->cycle_length; i++) {
-    uint32_t edge = core->cycle[i];
-    uint8_t via = row_via(s, core, edge);
-    const char *object = row_text(s, core, edge, WAITS_OBJECT);
     struct phrase kind = {0};
     unsigned k = 0;
 
-    phrase_add(&kind, "%s", row_word(s, core, edge, WAITS_VIA));
-    if (object && (via == VIA_LOCK || via == VIA_RDLOCK || via == VIA_CHANNEL)) {
-      phrase_add(&kind, " ");
-      phrase_name(&kind, object);
-    }
+    kind_of_edge(s, core, core->cycle[i], &kind);
     while (k < count && strcmp(kinds[k].text, kind.text) != 0)
       k++;
     if (k < count)
@@ -144,7 +187,9 @@ static void add_timeout(const struct snapshot *s, const struct core *core, struc
   int64_t shortest = VALUE_UNKNOWN;
 
   if (core->verdict == VERDICT_DEADLOCK) {
-    phrase_add(sentence, ", no timeout");
+    phrase_add(sentence, core->cycle_length > 0 && is_process(s, core, core->cycle[0])
+                             ? ", infinity"
+                             : ", no timeout");
     return;
   }
   for (uint32_t i = 0; i < core->edge_count; i++) {

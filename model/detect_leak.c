@@ -34,12 +34,21 @@ static const struct kind {
   const struct pace *pace;
   double smallest; /* below this it is not watched */
   double rise;     /* least growth over the series */
+  /* only actors whose mailbox holds more than can be seen (they drain it into a queue of their own,
+   * as gen_server2 does): their memory is all that tells how it swells */
+  bool hidden_queue;
 } kinds[] = {
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, 200, 100},
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, 200, 100},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 64 * MIB, 16 * MIB},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 64 * MIB, 16 * MIB},
-    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, &fast, 64 * MIB, 16 * MIB},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, 200, 100, false},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, 200, 100, false},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 64 * MIB, 16 * MIB,
+     false},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 64 * MIB, 16 * MIB,
+     false},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 2 * MIB, 2 * MIB,
+     true},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 2 * MIB, 2 * MIB,
+     true},
+    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, &fast, 64 * MIB, 16 * MIB, false},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), SAMPLES_MIN = 8 };
@@ -117,16 +126,24 @@ static int64_t row_age_ms(const struct snapshot *s, enum relation relation, uint
   return age == VALUE_UNKNOWN ? 0 : age;
 }
 
+static bool is_of_kind(const struct snapshot *s, const struct kind *kind, uint32_t row)
+{
+  return !kind->hidden_queue ||
+         snapshot_enum(s, RELATION_ACTORS, ACTORS_DEPTH_IS, row) == DEPTH_AT_LEAST;
+}
+
 /* The value from which on at most SERIES_MAX rows are watched: when more are large, the largest, by
  * powers of two. */
-static int64_t watch_from(const int64_t *values, uint32_t rows, double smallest)
+static int64_t watch_from(const struct snapshot *s, const struct kind *kind, const int64_t *values,
+                          uint32_t rows)
 {
+  double smallest = kind->smallest;
   uint32_t by_bits[64] = {0};
   uint32_t sum = 0;
   int bits = 63;
 
   for (uint32_t row = 0; row < rows; row++)
-    if (values[row] > 0)
+    if (values[row] > 0 && is_of_kind(s, kind, row))
       by_bits[63 - __builtin_clzll((unsigned long long)values[row])]++;
   while (bits > 0 && sum + by_bits[bits] <= SERIES_MAX)
     sum += by_bits[bits--];
@@ -216,6 +233,8 @@ static void sentence_of(const struct snapshot *s, const struct kind *kind, uint3
     phrase_bytes(sentence, (int64_t)trend->slope_per_s);
     phrase_add(sentence, "/s and is ");
     phrase_bytes(sentence, value);
+    if (kind->hidden_queue)
+      phrase_add(sentence, ": it keeps a queue of its own that swells");
   }
   if (!isnan(seconds_left)) {
     phrase_add(sentence, messages ? "; full in " : "; at the limit in ");
@@ -303,12 +322,12 @@ static void step_kind(struct series_set *set, const struct kind *kind, const str
     return; /* without memory: the series have a hole */
   if (rows > 0) {
     values = snapshot_ints(s, kind->relation, kind->column);
-    from = watch_from(values, rows, kind->smallest);
+    from = watch_from(s, kind, values, rows);
   }
   for (uint32_t row = 0; row < rows && next.count < SERIES_MAX; row++) {
     struct trend trend = {0};
 
-    if (values[row] < from)
+    if (values[row] < from || !is_of_kind(s, kind, row))
       continue;
     struct series *series =
         series_of(set, &at, snapshot_int(s, kind->relation, key_column(kind->relation), row),
@@ -339,8 +358,10 @@ const struct detector detect_leak = {
             "during most of at least ten seconds, and still does. Found by the median slope "
             "between all pairs of up to twenty samples; a second series over minutes finds slow "
             "growth. The sentence says when the limit is reached, where one is known; critical "
-            "when that is less than ten minutes away, or with more than a million messages. It "
-            "cannot tell a leak from a load that rises for as long, watches the 4096 largest of "
+            "when that is less than ten minutes away, or with more than a million messages. Of "
+            "actors that drain their mailbox "
+            "into a queue of their own the memory is watched from 2 MiB on. It cannot tell a leak "
+            "from a load that rises for as long, watches the 4096 largest of "
             "each kind only, and no mailbox below 200 messages.",
     .history_ns = 16 * SECOND_NS,
     .state_new = leak_new,

@@ -261,6 +261,7 @@ static size_t add_actor(struct scenario *sc, const struct line *line, const char
     a->tid = sc->world->actors[find_actor(sc, line, thread)].tid;
   if (has(line, "registered"))
     a->flags |= SWEEP_ACTOR_REGISTERED;
+  a->at_least = has(line, "at_least");
   return i;
 }
 
@@ -494,7 +495,7 @@ static void do_flow(struct scenario *sc, const struct line *line)
   a->work_per_s = option(sc, line, "work", a->take_per_s);
   if (has(line, "memory")) {
     if (a->memory_bytes == VALUE_UNKNOWN)
-      a->memory_bytes = 100 << 20;
+      a->memory_bytes = 10 << 20;
     a->memory_per_s = option(sc, line, "memory", 0);
   }
 }

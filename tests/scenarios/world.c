@@ -272,8 +272,10 @@ static void read_actor(const struct world *world, struct world_actor *a, struct 
   row->tid = a->tid;
   row->kind = a->kind;
   row->state = a->wait_count > 0 ? ACTOR_BLOCKED : a->state;
-  row->depth_is = DEPTH_EXACT;
-  row->work_unit = WORK_MESSAGES;
+  row->depth_is = a->at_least ? DEPTH_AT_LEAST : DEPTH_EXACT;
+  row->work_unit = a->kind == ACTOR_KIND_PROCESS ? WORK_REDUCTIONS : WORK_MESSAGES;
+  if (a->kind == ACTOR_KIND_PROCESS) /* nobody counts its messages */
+    row->put_count = row->take_count = VALUE_UNKNOWN;
   row->flags = a->flags;
   for (size_t i = 0; i < a->wait_count; i++)
     read_wait(world, a, &a->waits[i], sweep);

@@ -49,6 +49,7 @@ struct world_actor {
   uint8_t flags;     /* enum sweep_actor_flags */
   bool seen_blocked; /* by the last read of it: wait rounds read it again */
   bool hot;          /* parts read it, too */
+  bool at_least;     /* its mailbox holds more than can be seen */
   int64_t capacity, memory_bytes, memory_per_s;
   int64_t put_base, take_base, work_base;    /* counters at flow_since_ns ... */
   int64_t put_per_s, take_per_s, work_per_s; /* ... and what they gain from then on */
