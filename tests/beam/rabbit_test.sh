@@ -16,7 +16,7 @@ poll 30 by_name
 run "$IMPASSE" show actors --target "$broker_name" --where "name = 'rabbit_node_monitor'"
 expect_status 0
 expect_out 'rabbit_node_monitor'
-run "$IMPASSE" query --target "$broker_name" "SELECT count(*) AS n FROM actors WHERE name LIKE 'rabbit_amqqueue_process%'"
+run "$IMPASSE" query --target "$broker_name" "SELECT count(*) AS n FROM actors WHERE name LIKE 'rabbit_prequeue:init%'"
 expect_out '^ *20 *$'
 run "$IMPASSE" show tables --target "$broker_name" --where "name = 'rabbit_queue'"
 expect_status 0
@@ -27,7 +27,7 @@ tell suspend suspended
 blocked_behind() {
   run "$IMPASSE" query --target "$broker_name" \
     "SELECT name, state, behind FROM actors WHERE state = 'suspended' AND behind >= 5"
-  [ "$status" -eq 0 ] && grep -q 'rabbit_amqqueue_process.*suspended' "$work/out"
+  [ "$status" -eq 0 ] && grep -q 'rabbit_prequeue:init.*suspended' "$work/out"
 }
 poll 30 blocked_behind
 tell resume resumed

@@ -32,6 +32,7 @@ finish() {
   for pid in $pids; do
     kill -CONT "$pid" 2>/dev/null || true
     kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true # so that a shell which tells of killed jobs keeps quiet
   done
   if [ "$code" -ne 0 ] && [ "$code" -ne 77 ]; then
     echo "$test: failed; what was said last:" >&2
