@@ -21,6 +21,7 @@
 #include "probe/beam/atom.h"
 #include "probe/beam/attach.h"
 #include "probe/beam/code.h"
+#include "probe/beam/exact.h"
 #include "probe/beam/exits.h"
 #include "probe/beam/mailbox.h"
 #include "probe/beam/names.h"
@@ -46,7 +47,9 @@ struct session {
   struct beam_waits *waits;
   struct beam_tables *tables;
   struct sweep_facts facts;
-  int64_t lost_told; /* of beam_sweep_lost, in gaps */
+  struct beam_exact *exact;                /* NULL: waits for tables are sampled */
+  char exact_stopped[SOURCE_REASON_BYTES]; /* why, when that was not asked for */
+  int64_t lost_told;                       /* of beam_sweep_lost, in gaps */
 };
 
 /* ---- sessions ---- */
@@ -57,6 +60,7 @@ static void source_close(void *context)
   if (!session)
     return;
   beam_tables_free(session->tables);
+  beam_exact_close(session->exact);
   beam_waits_free(session->waits);
   beam_sweep_free(session->rows);
   beam_names_free(session->names);
@@ -194,21 +198,29 @@ static bool lives(void *names, uint64_t word)
   return beam_names_lives(names, word);
 }
 
-static int fill_waits(struct session *session, struct sweep *sweep)
+static int fill_calls(struct session *session, struct sweep *sweep)
 {
   const struct beam_waits_world world = {session->names, by_name, lives};
   size_t count;
   const struct beam_proc *candidates = beam_sweep_candidates(session->rows, &count);
-  int error = beam_waits_read(session->waits, candidates, count, &world, sweep);
-  return error ? error : beam_sweep_end(session->rows, sweep);
+  return beam_waits_read(session->waits, candidates, count, &world, sweep);
 }
 
-/* Behind the processes: who waits for a table is one of their rows. */
-static int fill_tables(struct session *session, struct sweep *sweep)
+static void end_exact(struct session *session)
 {
-  int error = sweep->kind == SWEEP_FULL ? beam_tables_read(session->tables, sweep) : 0;
-  sweep_sort(sweep);
-  return error;
+  (void)beam_tables_exact(session->tables, NULL); /* needs no memory */
+  beam_exact_close(session->exact);
+  session->exact = NULL;
+}
+
+/* Probes that went above their budget have ended; it is told as long as they are wanted. */
+static void tell_exact(struct session *session, struct sweep *sweep)
+{
+  if (session->exact && beam_exact_stopped(session->exact, session->exact_stopped))
+    end_exact(session);
+  struct sweep_gap *gap = session->exact_stopped[0] ? sweep_add_gap(sweep) : NULL;
+  if (gap)
+    gap->reason = sweep_add_text(sweep, session->exact_stopped, strlen(session->exact_stopped));
 }
 
 static int fill(struct session *session, struct sweep *sweep)
@@ -219,14 +231,17 @@ static int fill(struct session *session, struct sweep *sweep)
   if (!error)
     error = beam_sweep_rows(session->rows, sweep);
   if (!error)
-    error = fill_waits(session, sweep);
+    error = fill_calls(session, sweep);
+  if (!error && sweep->kind == SWEEP_FULL)
+    error = beam_tables_read(session->tables, sweep);
   if (!error)
-    error = fill_tables(session, sweep);
+    error = beam_sweep_end(session->rows, sweep);
   if (error)
     return error;
   if (sweep->kind != SWEEP_ROUND) {
     sweep_facts_fill(&session->facts, session->atoms, sweep);
     tell_losses(session, sweep);
+    tell_exact(session, sweep);
   }
   sweep->end_ns = now_ns();
   return reach_alive(session->target) ? 0 : -ESRCH; /* else memory of nobody was read */
@@ -269,6 +284,23 @@ static int source_part(void *context, struct sweep **ret_sweep)
 static int source_round(void *context, struct sweep **ret_sweep)
 {
   return make(context, SWEEP_ROUND, ret_sweep);
+}
+
+static int source_exact(void *context, bool on, char reason[SOURCE_REASON_BYTES])
+{
+  struct session *session = context;
+  session->exact_stopped[0] = '\0';
+  end_exact(session);
+  if (!on) {
+    reason[0] = '\0';
+    return 0;
+  }
+  int error = beam_exact_open(&session->node, session->target, &session->exact, reason);
+  if (!error)
+    error = beam_tables_exact(session->tables, session->exact);
+  if (error)
+    end_exact(session);
+  return error;
 }
 
 /* ---- questions ---- */
@@ -351,6 +383,7 @@ const struct source source_beam = {
     .sweep = source_sweep,
     .part = source_part,
     .round = source_round,
+    .exact = source_exact,
     .ask = source_ask,
     .close = source_close,
 };
