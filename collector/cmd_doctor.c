@@ -34,6 +34,7 @@ enum level { LEVEL_OK, LEVEL_LIMITED, LEVEL_NO };
 static const char *const level_words[] = {"ok", "limited", "no"};
 
 struct finding_of {
+  char name[32];
   enum level level;
   char what[256];
   const char *remedy; /* NULL: nothing to do */
@@ -328,55 +329,60 @@ static void check_terminal(struct finding_of *f)
           utf8 ? "UTF-8" : "ASCII only", getenv("NO_COLOR") ? ", no colours (NO_COLOR)" : "");
 }
 
-static void check_sources(struct finding_of *f)
-{
-  size_t length = 0;
-
-  found(f, LEVEL_OK, NULL, "%s", "");
-  for (const struct source *const *source = sources; *source && length < sizeof(f->what) - 1;
-       source++) {
-    (void)snprintf(f->what + length, sizeof(f->what) - length, "%s%s: %s", length ? "; " : "",
-                   (*source)->name, (*source)->help);
-    length = strlen(f->what);
-  }
-}
-
 static const struct {
   const char *name;
   void (*check)(struct finding_of *f);
 } checks[] = {
-    {"kernel", check_kernel},       {"pidfd", check_pidfd},
-    {"memfd", check_memfd},         {"read memory", check_vm_readv},
-    {"user", check_user},           {"yama", check_yama},
-    {"hidepid", check_hidepid},     {"bpf", check_bpf},
-    {"perf", check_perf},           {"sources", check_sources},
-    {"recorder", check_recorder},   {"group", check_group},
-    {"recording", check_recording}, {"socket", check_runtime_folder},
-    {"sqlite", check_sqlite},       {"terminal", check_terminal},
+    {"kernel", check_kernel},         {"pidfd", check_pidfd},   {"memfd", check_memfd},
+    {"read memory", check_vm_readv},  {"user", check_user},     {"yama", check_yama},
+    {"hidepid", check_hidepid},       {"bpf", check_bpf},       {"perf", check_perf},
+    {"recorder", check_recorder},     {"group", check_group},   {"recording", check_recording},
+    {"socket", check_runtime_folder}, {"sqlite", check_sqlite}, {"terminal", check_terminal},
 };
-enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
+enum { CHECKS = sizeof(checks) / sizeof(checks[0]), FINDINGS_MAX = CHECKS + SOURCES_MAX };
+
+/* What is checked, then what can be read. Returns how many there are. */
+static size_t find_all(struct finding_of list[FINDINGS_MAX])
+{
+  size_t count = 0;
+
+  for (size_t i = 0; i < CHECKS; i++) {
+    struct finding_of *f = &list[count++];
+
+    found(f, LEVEL_NO, NULL, "not checked");
+    checks[i].check(f);
+    (void)snprintf(f->name, sizeof(f->name), "%s", checks[i].name);
+  }
+  for (const struct source *const *source = sources; *source && count < FINDINGS_MAX; source++) {
+    struct finding_of *f = &list[count++];
+
+    found(f, LEVEL_OK, NULL, "%s", (*source)->help);
+    (void)snprintf(f->name, sizeof(f->name), "source %s", (*source)->name);
+  }
+  return count;
+}
 
 /* --- printing --- */
 
-static void print_table(const struct finding_of *list)
+static void print_table(const struct finding_of *list, size_t count)
 {
-  for (size_t i = 0; i < CHECKS; i++) {
-    (void)printf("%-8s %-12s %s\n", level_words[list[i].level], checks[i].name, list[i].what);
+  for (size_t i = 0; i < count; i++) {
+    (void)printf("%-8s %-12s %s\n", level_words[list[i].level], list[i].name, list[i].what);
     if (list[i].remedy)
       (void)printf("%-8s %-12s   -> %s\n", "", "", list[i].remedy);
   }
 }
 
-static void print_json(const struct finding_of *list)
+static void print_json(const struct finding_of *list, size_t count)
 {
   char text[16384];
   struct jsontext json;
 
   jsontext_init(&json, text, sizeof(text));
   jsontext_array(&json, NULL);
-  for (size_t i = 0; i < CHECKS; i++) {
+  for (size_t i = 0; i < count; i++) {
     jsontext_object(&json, NULL);
-    jsontext_text(&json, "check", checks[i].name);
+    jsontext_text(&json, "check", list[i].name);
     jsontext_text(&json, "state", level_words[list[i].level]);
     jsontext_text(&json, "what", list[i].what);
     jsontext_text(&json, "remedy", list[i].remedy);
@@ -388,18 +394,16 @@ static void print_json(const struct finding_of *list)
 
 static int doctor(const struct options *options, struct complaint *complaint)
 {
-  struct finding_of list[CHECKS];
+  struct finding_of list[FINDINGS_MAX];
+  size_t count;
 
   if (options->arg_count > 0)
     return complaint_set(complaint, EXIT_TROUBLE, "doctor takes no arguments");
-  for (size_t i = 0; i < CHECKS; i++) {
-    found(&list[i], LEVEL_NO, NULL, "not checked");
-    checks[i].check(&list[i]);
-  }
+  count = find_all(list);
   if (strcmp(options->format, "json") == 0)
-    print_json(list);
+    print_json(list, count);
   else
-    print_table(list);
+    print_table(list, count);
   return EXIT_FINE;
 }
 

@@ -162,14 +162,15 @@ static void tell_exact(struct worker *w, struct sweep *sweep)
   w->exact_told = true;
 }
 
-/* A target that names itself is judged by its name as soon as that is read. */
+/* A target that may name itself is judged by its name, or that it has none, once it has been read. */
 static bool is_wanted(struct worker *w, const struct sweep *sweep)
 {
-  if (w->judged || !w->setup.wanted || !sweep->target.unique_name || !sweep->target.name)
+  const char *name = sweep->target.unique_name ? sweep_text(sweep, sweep->target.name) : NULL;
+
+  if (w->judged || !w->setup.wanted || sweep->kind != SWEEP_FULL)
     return true;
   w->judged = true;
-  return w->setup.wanted(w->setup.context, sweep_text(sweep, sweep->target.name),
-                         reach_pid(w->target));
+  return w->setup.wanted(w->setup.context, name, reach_pid(w->target));
 }
 
 /* Completes what the source read with what every process has, and hands it on. False: the target is
