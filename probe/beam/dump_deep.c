@@ -6,21 +6,22 @@
 
 enum { RETURNS_MOST = 2, KEYS_MOST = 32 };
 
-/* Callers that say by themselves whether they have a timeout. */
-static const struct {
+/* Callers that say by themselves whether they have a timeout: by what they are, or by a frame of so few values that the
+ * timeout can be no value but the `infinity` of a clause. */
+static const struct caller {
   const char *module, *function;
   uint32_t arity;
+  unsigned values;
   uint8_t timeout;
 } callers[] = {
-    {"gen_server", "call", 2, TIMEOUT_SOME},
-    {"gen_statem", "call", 2, TIMEOUT_NONE},
-    {"gen_event", "rpc", 2, TIMEOUT_NONE},
-    {"sys", "send_system_msg", 2, TIMEOUT_SOME},
+    {"gen_server", "call", 2, 0, TIMEOUT_SOME},     {"gen_statem", "call", 2, 0, TIMEOUT_NONE},
+    {"gen_statem", "call", 3, 2, TIMEOUT_NONE},     {"gen_event", "rpc", 2, 0, TIMEOUT_NONE},
+    {"sys", "send_system_msg", 2, 0, TIMEOUT_SOME},
 };
 
 void dump_deep_begin(struct dump_deep *deep, const struct dump_rows *rows, size_t index)
 {
-  *deep = (struct dump_deep){.index = index, .timeout = TIMEOUT_UNKNOWN};
+  *deep = (struct dump_deep){.index = index, .timeout = TIMEOUT_UNKNOWN, .first = TIMEOUT_UNKNOWN};
   if (index != DUMP_NOBODY)
     deep->words = rows->procs[index].words;
 }
@@ -63,34 +64,51 @@ bool dump_deep_dictionary(struct dump_deep *deep, const struct dump_rows *rows,
 
 /* --- stack --- */
 
+/* The frame of a known caller was read: what does it say of the timeout? */
+static void end_frame(struct dump_deep *deep)
+{
+  const struct caller *caller = deep->caller;
+
+  if (deep->timeout != TIMEOUT_UNKNOWN)
+    return;
+  deep->timeout = caller && (caller->values == 0 || caller->values == deep->values)
+                      ? caller->timeout
+                      : deep->first;
+}
+
 /* A return address: from here on the lines are of its function's frame. */
 static void take_return(struct dump_deep *deep, struct dump_line function)
 {
-  const struct beam_wait_words *caller = NULL;
+  const struct beam_wait_words *words = NULL;
   struct dump_mfa mfa;
 
+  end_frame(deep);
   deep->returns++;
+  deep->caller = NULL;
+  deep->values = 0;
+  deep->first = TIMEOUT_UNKNOWN;
   if (deep->words->flags & BEAM_WAIT_INNER && dump_text_mfa(&function, &mfa)) {
-    caller = beam_wait_words_named(mfa.module, mfa.function, mfa.arity);
-    for (size_t i = 0; caller && i < sizeof callers / sizeof *callers; i++)
+    words = beam_wait_words_named(mfa.module, mfa.function, mfa.arity);
+    for (size_t i = 0; words && i < sizeof callers / sizeof *callers; i++)
       if (callers[i].arity == mfa.arity && strcmp(callers[i].module, mfa.module) == 0 &&
           strcmp(callers[i].function, mfa.function) == 0)
-        deep->timeout = callers[i].timeout;
+        deep->caller = &callers[i];
   }
-  deep->caller_known = caller != NULL;
-  if (caller)
-    deep->words = caller;
+  deep->caller_known = words != NULL;
+  if (words)
+    deep->words = words;
 }
 
-/* A value of the caller's frame. The timeout is the last argument and lies first; requests come later. */
-static void take_timeout(struct dump_deep *deep, const struct dump_element *value)
+/* A value of the caller's frame. Of its arguments the timeout is the last, and lies first. */
+static void take_value(struct dump_deep *deep, const struct dump_element *value)
 {
-  if (!deep->caller_known || deep->timeout != TIMEOUT_UNKNOWN)
+  deep->values++;
+  if (deep->first != TIMEOUT_UNKNOWN)
     return;
   if (is_atom(value, "infinity"))
-    deep->timeout = TIMEOUT_NONE;
+    deep->first = TIMEOUT_NONE;
   else if (value->kind == DUMP_INTEGER && value->integer >= 0)
-    deep->timeout = TIMEOUT_SOME;
+    deep->first = TIMEOUT_SOME;
 }
 
 /* "y3:H7F8354131F98", "0x00007f83541323f0:SReturn addr 0x55821AAC (gen_server:call/3 + 140)" */
@@ -113,10 +131,10 @@ bool dump_deep_stack(struct dump_deep *deep, const struct dump_rows *rows, struc
     take_return(deep, open ? line : (struct dump_line){line.bytes, 0});
     return deep->returns <= RETURNS_MOST && deep->caller_known;
   }
-  if (!dump_text_element(&line, &value))
+  if (dump_text_take(&line, "SCatch ") || !dump_text_element(&line, &value))
     return true;
   if (deep->returns > 0)
-    take_timeout(deep, &value);
+    take_value(deep, &value);
   else if (value.kind == DUMP_POINTER)
     want(deep, value.address, DUMP_ROLE_REFERENCE);
   return true;
@@ -319,6 +337,7 @@ int dump_deep_end(struct dump_deep *deep, struct dump_rows *rows)
   if (deep->index == DUMP_NOBODY || !may_be_in_a_call(deep, rows) || deep->claim_count == 0 ||
       may_be_answered(deep, rows))
     return 0;
+  end_frame(deep);
   for (size_t i = 0; i < deep->claim_count; i++) {
     int added = add_holder(rows, &rows->monitors[deep->claims[i].monitor]);
     if (added < 0)

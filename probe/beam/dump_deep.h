@@ -37,9 +37,12 @@ struct dump_deep {
 
   /* stack */
   unsigned returns;
-  bool caller_known; /* the frame that is read belongs to a function of wait_words.h */
-  const struct beam_wait_words *words; /* what people call the call */
+  const struct beam_wait_words *words; /* what people know the call by */
   uint8_t timeout;                     /* enum wait_timeout */
+  bool caller_known;           /* the frame that is read is one of a function of wait_words.h, */
+  const struct caller *caller; /* which says itself whether it has a timeout; or NULL */
+  unsigned values;             /* of that frame, so far */
+  uint8_t first;               /* enum wait_timeout: what the first of them that may be one says */
 
   /* heap */
   struct {

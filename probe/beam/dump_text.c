@@ -73,21 +73,24 @@ bool dump_text_pid(struct dump_line *text, struct dump_pid *ret_pid)
   return true;
 }
 
+/* Printed most significant first; one that is an alias has the numbers of its owner's pid in front. */
 bool dump_text_reference(struct dump_line *text, struct dump_reference *ret_reference)
 {
+  enum { NUMBERS_MOST = 5 };
   struct dump_line rest = *text;
   struct dump_reference reference;
-  uint64_t number;
+  uint64_t number[NUMBERS_MOST];
+  size_t n = 0;
 
-  if (!dump_text_take(&rest, "#Ref<") || !dump_text_number(&rest, &number))
+  if (!dump_text_take(&rest, "#Ref<") || !dump_text_number(&rest, &number[0]))
     return false;
-  for (int i = 2; i >= 0; i--) {
-    if (!dump_text_take(&rest, ".") || !dump_text_number(&rest, &number) || number > UINT32_MAX)
+  for (; n < NUMBERS_MOST && dump_text_take(&rest, "."); n++)
+    if (!dump_text_number(&rest, &number[n]) || number[n] > UINT32_MAX)
       return false;
-    reference.number[i] = (uint32_t)number;
-  }
-  if (!dump_text_take(&rest, ">"))
+  if (n < 3 || !dump_text_take(&rest, ">"))
     return false;
+  for (size_t i = 0; i < 3; i++)
+    reference.number[i] = (uint32_t)number[n - 1 - i];
   *ret_reference = reference;
   *text = rest;
   return true;

@@ -33,7 +33,7 @@ struct dump_pid {
 };
 bool dump_text_pid(struct dump_line *text, struct dump_pid *ret_pid);
 
-/* The numbers of a reference, least significant first (it is printed the other way round). */
+/* The numbers of a reference, least significant first. */
 struct dump_reference {
   uint32_t number[3];
 };
