@@ -27,6 +27,8 @@ struct beam_memory {
   /* Of the target, for what was swapped out: -1, or a descriptor of /proc/PID/pagemap while some of
    * it is. Pages that are swapped out count as unreadable: reading would swap them in. */
   int pagemap_fd;
+  /* The text of /proc/PID/maps, malloc'ed. 0 or -errno. NULL: there is none (recorded segments). */
+  int (*maps)(const struct beam_memory *memory, char **ret_text);
 };
 
 /* Memory of a live process; the target must outlive it. */

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/beam/proof.h"
+#include "probe/beam/remote.h"
 #include "probe/beam/term.h"
 #include "probe/beam/wait_memory.h"
 #include "probe/beam/wait_rows.h"
@@ -51,6 +53,7 @@ struct beam_waits {
   struct beam_atoms *atoms;
   struct beam_code *code;
   struct beam_wait_memory *memory;
+  struct beam_proof *proof;
   struct call calls[KNOWN_CALLS]; /* of the sweep under way: its texts are the sweep's */
 };
 
@@ -64,8 +67,9 @@ struct beam_waits *beam_waits_new(const struct beam_node *node, struct beam_atom
   waits->atoms = atoms;
   waits->code = code;
   waits->memory = beam_wait_memory_new();
-  if (!waits->memory) {
-    free(waits);
+  waits->proof = beam_proof_new(node);
+  if (!waits->memory || !waits->proof) {
+    beam_waits_free(waits);
     return NULL;
   }
   return waits;
@@ -76,6 +80,7 @@ void beam_waits_free(struct beam_waits *waits)
   if (!waits)
     return;
   beam_wait_memory_free(waits->memory);
+  beam_proof_free(waits->proof);
   free(waits);
 }
 
@@ -138,8 +143,16 @@ struct candidate {
   const struct beam_wait_known *known; /* it has not moved since the last reading */
 };
 
+/* Waits that may be part of a circle that can be proven, beside their rows. */
+struct links {
+  struct beam_proof_link *link;
+  size_t *wait; /* its row in the sweep */
+  size_t count, room;
+};
+
 struct block {
   struct beam_waits *waits;
+  struct links *links;
   const struct beam_proc *procs;
   size_t count;
   const struct beam_waits_world *world;
@@ -396,6 +409,68 @@ static int remember(struct block *block, size_t index)
   return beam_wait_memory_add(block->waits->memory, &known);
 }
 
+/* ---- circles ---- */
+
+static int add_link(struct links *links, const struct beam_proof_link *link, size_t wait)
+{
+  if (links->count == links->room) {
+    size_t room = links->room ? links->room * 2 : 64;
+    void *larger_link = realloc(links->link, room * sizeof *links->link);
+    links->link = larger_link ? larger_link : links->link;
+    void *larger_wait = realloc(links->wait, room * sizeof *links->wait);
+    links->wait = larger_wait ? larger_wait : links->wait;
+    if (!larger_link || !larger_wait)
+      return -ENOMEM;
+    links->room = room;
+  }
+  links->link[links->count] = *link;
+  links->wait[links->count++] = wait;
+  return 0;
+}
+
+/* Of the rows that the claims have become, from `first` on: those for whom one process of this node is all they wait
+ * for, for ever, in a function that tells its reference to nobody else. */
+static int add_links(struct block *block, size_t first)
+{
+  int error = 0;
+  for (size_t i = 0; i < block->claim_count && !error; i++) {
+    const struct beam_wait_claim *of = &block->claims[i];
+    const struct candidate *candidate = &block->candidates[of->waiter - block->procs];
+    const struct sweep_wait *row = &block->sweep->waits[first + i];
+    if (!(candidate->flags & BEAM_WAIT_CALL) || row->timeout != TIMEOUT_NONE || row->open ||
+        row->via != VIA_CALL || row->needs != NEEDS_ALL || row->holder_count != 1 ||
+        of->count != 1 || block->sweep->holders[row->holder_first].peer != 0)
+      continue;
+    const struct beam_proof_link link = {.waiter = of->waiter,
+                                         .holder = block->sweep->holders[row->holder_first].actor,
+                                         .reference = block->monitors[of->first].reference,
+                                         .monitor = block->monitors[of->first].address};
+    error = add_link(block->links, &link, first + i);
+  }
+  return error;
+}
+
+/* A node without a name talks to no other. */
+static bool talks_to_nobody(const struct beam_waits *waits)
+{
+  static const char NO_NAME[] = "nonode@nohost";
+  uint64_t name;
+  uint32_t creation;
+  size_t length;
+  if (beam_remote_node(waits->node, waits->node->this_node, &name, &creation) != 0)
+    return false;
+  const char *text = beam_atom_text(waits->atoms, name, &length);
+  return text && length == strlen(NO_NAME) && memcmp(text, NO_NAME, length) == 0;
+}
+
+static int judge_links(struct beam_waits *waits, struct links *links, struct sweep *sweep)
+{
+  int error = beam_proof_judge(waits->proof, links->link, links->count, talks_to_nobody(waits));
+  for (size_t i = 0; !error && i < links->count; i++)
+    sweep->waits[links->wait[i]].exclusive = links->link[i].exclusive;
+  return error;
+}
+
 static void block_done(struct block *block)
 {
   free(block->stacks);
@@ -414,6 +489,7 @@ static int read_block(struct block *block)
   block->claims = calloc(block->count, sizeof *block->claims);
   if (!block->stacks || !block->candidates || !block->claims)
     goto out;
+  size_t first = block->sweep->wait_count;
   error = read_stacks(block);
   if (!error)
     error = gather_all(block);
@@ -430,6 +506,8 @@ static int read_block(struct block *block)
   if (!error)
     error = beam_wait_rows_add(waits->node, waits->atoms, block->world, block->claims,
                                block->claim_count, block->monitors, block->sweep);
+  if (!error)
+    error = add_links(block, first);
 out:
   block_done(block);
   return error;
@@ -438,16 +516,22 @@ out:
 int beam_waits_read(struct beam_waits *waits, const struct beam_proc *candidates, size_t count,
                     const struct beam_waits_world *world, struct sweep *sweep)
 {
+  struct links links = {0};
   int error = 0;
   memset(waits->calls, 0, sizeof waits->calls);
   for (size_t done = 0; !error && done < count; done += BLOCK) {
     struct block block = {.waits = waits,
+                          .links = &links,
                           .procs = candidates + done,
                           .count = count - done < BLOCK ? count - done : BLOCK,
                           .world = world,
                           .sweep = sweep};
     error = read_block(&block);
   }
+  if (!error)
+    error = judge_links(waits, &links, sweep);
+  free(links.link);
+  free(links.wait);
   int turned = beam_wait_memory_turn(waits->memory);
   return error ? error : turned;
 }

@@ -10,8 +10,9 @@
 
 static void two_servers_that_call_each_other(void **state)
 {
-  static const char *const LINES[] = {"server_a -> server_b, gen_server:call, all, none",
-                                      "server_b -> server_a, gen_server:call, all, none", NULL};
+  static const char *const LINES[] = {"server_a -> server_b, gen_server:call, all, none, exclusive",
+                                      "server_b -> server_a, gen_server:call, all, none, exclusive",
+                                      NULL};
   struct test_waits waits;
   (void)state;
   test_waits_start(&waits, "waits:circle([server_a, server_b])", NULL);

@@ -1,0 +1,15 @@
+/* proof_unread.h - whether a request still lies in the mailbox of whom it was sent to. */
+#ifndef IMPASSE_PROBE_BEAM_PROOF_UNREAD_H
+#define IMPASSE_PROBE_BEAM_PROOF_UNREAD_H
+
+#include "probe/beam/monitor.h"
+#include "probe/beam/proc.h"
+
+enum { BEAM_PROOF_MESSAGES = 2000 }; /* that are looked at in one mailbox */
+
+/* Is there a message {_, {_, Tag}, _} (a call) or {_, _, Reference, _} (an I/O request) with this reference among the
+ * first messages of any queue of the process? `holder` waits in a call itself, and takes nothing else. */
+bool beam_proof_unread(const struct beam_node *node, const struct beam_proc *holder,
+                       struct beam_reference reference);
+
+#endif
