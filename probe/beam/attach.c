@@ -314,8 +314,10 @@ int attach_with(struct reach_target *target, struct beam_memory *memory,
   struct beam_node node = {.memory = memory, .ets_list_offset = -1};
   struct attach attach = {.target = target, .node = &node, .reason = reason, .exe = -1};
   int error = attach_node(&attach, layouts, layout_count);
-  if (!error)
+  if (!error) {
     *ret_node = node;
+    reason[0] = '\0';
+  }
   if (attach.exe >= 0)
     (void)close(attach.exe); /* only read */
   free(attach.bytes);

@@ -115,14 +115,12 @@ static bool is_table(const struct calibrate *c, const unsigned char *bytes)
 {
   const struct beam_layout *layout = &c->node->layout;
   uint64_t methods = beam_u64(bytes, layout->t_meth);
-  uint64_t waiting = beam_u64(bytes, layout->t_rwlock + layout->lk_q);
   uint32_t keypos = beam_u32(bytes, layout->t_keypos);
   uint64_t fixing = beam_u64(bytes, layout->t_fixing), heir = beam_u64(bytes, layout->t_heir);
   return beam_is_pid(beam_u64(bytes, layout->t_owner)) &&
          beam_is_atom(beam_u64(bytes, layout->t_name)) &&
          scan_is_pointer(beam_u64(bytes, layout->t_btid), WORD) && methods > c->node->base &&
          methods - c->node->base < IMAGE_MOST && keypos > 0 && keypos < KEYPOS_MOST &&
-         (waiting == 0 || scan_is_pointer(waiting, WORD)) &&
          (fixing == 0 || scan_is_pointer(fixing, WORD)) &&
          (beam_is_pid(heir) || beam_is_atom(heir)) && bytes[layout->t_ctr + layout->fc_dec] <= 1 &&
          beam_u32(bytes, layout->t_type) != 0;
@@ -131,11 +129,15 @@ static bool is_table(const struct calibrate *c, const unsigned char *bytes)
 /* Bytes of a table that is_table looks at; 0 where the layout makes no sense. */
 static size_t table_head(const struct beam_layout *layout)
 {
-  const int32_t offsets[] = {layout->t_meth,    layout->t_rwlock + layout->lk_q,
-                             layout->t_keypos,  layout->t_fixing,
-                             layout->t_heir,    layout->t_ctr + layout->fc_dec,
-                             layout->t_type,    layout->t_owner,
-                             layout->t_name,    layout->t_btid,
+  const int32_t offsets[] = {layout->t_meth,
+                             layout->t_keypos,
+                             layout->t_fixing,
+                             layout->t_heir,
+                             layout->t_ctr + layout->fc_dec,
+                             layout->t_type,
+                             layout->t_owner,
+                             layout->t_name,
+                             layout->t_btid,
                              layout->t_all_next};
   int32_t end = 0;
   for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {

@@ -405,10 +405,13 @@ static enum calibrate_answer check_reference(const struct calibrate *c, uint64_t
     return CALIBRATE_FAILS;
   if (key == other && !beam_is_boxed(key))
     return CALIBRATE_SILENT;
-  return ANSWER[beam_is_boxed(key) && word_at(c, beam_pointer(key), 0, &header) &&
-                beam_header_kind(header) == BEAM_REFERENCE &&
-                word_at(c, data, c->node->layout.md_ref, &reference) && reference == key &&
-                (is_identifier(other) || beam_is_atom(other))];
+  if (!beam_is_boxed(key) || !word_at(c, beam_pointer(key), 0, &header) ||
+      beam_header_kind(header) != BEAM_REFERENCE ||
+      !word_at(c, data, c->node->layout.md_ref, &reference) || reference != key)
+    return CALIBRATE_FAILS;
+  if (scan_is_pointer(other, WORD)) /* a resource of native code */
+    return CALIBRATE_SILENT;
+  return ANSWER[is_identifier(other) || beam_is_atom(other)];
 }
 
 static enum calibrate_answer check_monitors(const struct calibrate *c,
@@ -470,7 +473,7 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      "the used part of an old heap is not inside of it",
      check_old_heap,
      0,
-     900,
+     500,
      {OF(p_oldheap), OF(p_oldhend), OF(p_oldhtop)}},
     {"arguments",
      "the saved arguments of a process are not in it",
@@ -513,20 +516,20 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      "the root of a tree of monitors is none, or its key not their reference",
      check_monitors,
      0,
-     900,
+     500,
      {OF(p_mon)}},
     {"monitored",
      "the list of who monitors a process is none",
      check_monitored,
      0,
-     900,
+     500,
      {OF(p_ltmon)}},
     {"dictionary", "the dictionary of a process is none", check_dictionary, 3, 900, {OF(p_dict)}},
     {"current",
      "the current function of a process is none",
      check_current,
      0,
-     900,
+     500,
      {OF(p_current)}},
     {"parent", "the parent of a process is no process", check_parent, 8, 900, {OF(p_parent)}},
     {"group-leader",
@@ -541,7 +544,7 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      8,
      900,
      {OF(p_runq)}},
-    {"scheduler", "the scheduler of a process is none", check_scheduler, 0, 900, {OF(p_sched)}},
+    {"scheduler", "the scheduler of a process is none", check_scheduler, 0, 500, {OF(p_sched)}},
 };
 const size_t CALIBRATE_PROCESS_INVARIANT_COUNT =
     sizeof CALIBRATE_PROCESS_INVARIANTS / sizeof *CALIBRATE_PROCESS_INVARIANTS;
