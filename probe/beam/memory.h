@@ -39,6 +39,9 @@ void beam_memory_done(struct beam_memory *memory);
  * fails: where the kernel does not tell, nothing is. */
 void beam_memory_begin(struct beam_memory *memory);
 
+/* How many of the first of these entries of a pagemap (one a page) are not swapped out. Pure. */
+size_t beam_memory_resident(const uint64_t *entries, size_t count);
+
 /* All of it or nothing: 0, -EFAULT where some of it is not there (or is swapped out), -EPERM,
  * -ESRCH. */
 int beam_memory_read(const struct beam_memory *memory, uint64_t address, void *ret_bytes,

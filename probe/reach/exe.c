@@ -1,6 +1,7 @@
 /*
- * exe.c - opens the executable of a target. Not by its name, which may mean another file by now, or nothing in this
- * mount namespace: /proc/PID/exe leads to the very file. Not here: what is in it.
+ * exe.c - opens files of a target whose descriptor those above need: its executable (not by its name, which may mean
+ * another file by now, or nothing in this mount namespace: /proc/PID/exe leads to the very file) and its pagemap. Not
+ * here: what is in them.
  */
 #include "probe/reach/target.h"
 
@@ -26,4 +27,13 @@ int reach_exe_open(const struct reach_target *target, int *ret_fd)
   else
     *ret_fd = fd;
   return error;
+}
+
+int reach_pagemap_open(const struct reach_target *target, int *ret_fd)
+{
+  int fd = reach_openat(target, "pagemap", 0);
+  if (fd < 0)
+    return fd;
+  *ret_fd = fd;
+  return 0;
 }

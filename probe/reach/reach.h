@@ -32,6 +32,10 @@ int reach_pidfd(
 bool reach_alive(
     const struct reach_target *target); /* the very process that was opened still exists */
 
+/* How a process ended, in the format of waitpid(2). -EAGAIN it has not, -ENODATA the kernel does not tell: it does as long
+ * as its parent has not waited for it, to whom it may be read, and from Linux 6.15 on also afterwards. */
+int reach_ending(const struct reach_target *target, int *ret_status);
+
 /* Reads the whole of a small /proc/PID file ("stat", "status", "task/12/syscall") into a malloc'ed,
  * NUL-terminated buffer; more than `most` bytes is -EFBIG. */
 int reach_file(const struct reach_target *target, const char *name, size_t most, char **ret_bytes,
@@ -44,6 +48,10 @@ int reach_link(const struct reach_target *target, const char *name, char *ret_te
  * namespace; to be closed. -ENOENT it has none (a kernel thread), -EACCES refused, -EINVAL not a
  * regular file. */
 int reach_exe_open(const struct reach_target *target, int *ret_fd);
+
+/* Opens /proc/PID/pagemap: 8 bytes a page of the address space, at offset page * 8; to be closed. Of a
+ * process that may be read it tells even the unprivileged which pages are swapped out. */
+int reach_pagemap_open(const struct reach_target *target, int *ret_fd);
 
 /* Copies memory of the target (process_vm_readv). Returns the bytes read, which may be fewer at the
  * end of a mapping, or -errno: -EFAULT nothing there, -EPERM refused (Yama, another user, not
