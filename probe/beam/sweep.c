@@ -334,13 +334,9 @@ static void take_wanted(void *context, size_t index, enum beam_proc_read how,
     add_row(state, facts);
     return;
   }
-  struct sweep_actor *row = sweep_add_actor(state->sweep);
-  if (!row) {
-    state->no_memory = true;
-    return;
-  }
-  row->key = beam_pid_key(beam_node_pid(state->node, word));
-  row->flags = SWEEP_ACTOR_GONE;
+  struct staged *row = stage(state, beam_pid_key(beam_node_pid(state->node, word)));
+  if (row)
+    row->flags = SWEEP_ACTOR_GONE;
 }
 
 /* ---- what was not what it should have been ---- */
