@@ -11,7 +11,8 @@
 #include "probe/beam/test_mailbox.h"
 
 /* The answer about the process of the first line that the node prints. The caller frees. */
-static char *answer(const char *erlang, struct test_node **ret_node)
+__attribute__((returns_nonnull)) static char *answer(const char *erlang,
+                                                     struct test_node **ret_node)
 {
   struct test_node *node = test_node_spawn(erlang, NULL);
   char pid[64];
@@ -28,6 +29,8 @@ static char *answer(const char *erlang, struct test_node **ret_node)
   assert_int_equal(beam_mailbox_write(&node->node, atoms, &proc, out), 0);
   assert_int_equal(fclose(out), 0);
   beam_atoms_free(atoms);
+  if (!text)
+    test_node_fail("nothing was written");
   *ret_node = node;
   return text;
 }
