@@ -5,7 +5,7 @@
  *
  *    what is seen                                         what is told
  *    the process table where it was                       rows, also of a stopped node
- *    the process lives, its table is not there any more   unreadable: exec'd into NAME
+ *    the process lives, its table is not there any more   unreadable: exec'd into NAME, or swapped out
  *    the process is gone                                  gone
  *
  * Not here: finding the tables (attach.c), processes (sweep.c), calls (wait.c), ETS (table.c).
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "probe/beam/atom.h"
@@ -33,11 +34,12 @@
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
 
-enum { STAT_BYTES = 4096 };
+enum { STAT_BYTES = 4096, EXE_BYTES = 512 };
 
 struct session {
   struct reach_target *target;
   uint64_t target_key;
+  char exe[EXE_BYTES]; /* its executable, "" unknown */
   struct beam_memory memory;
   struct beam_node node;
   struct beam_atoms *atoms;
@@ -96,6 +98,8 @@ static int source_open(struct reach_target *target, void **ret_session,
     return -ENOMEM;
   session->target = target;
   session->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  if (reach_link(target, "exe", session->exe, sizeof session->exe) != 0)
+    session->exe[0] = '\0';
   beam_memory_init(&session->memory, target);
   int error = beam_attach(target, &session->memory, &session->node, reason);
   if (!error)
@@ -135,6 +139,34 @@ static void say_execed(const struct session *session, struct sweep *sweep)
   say(sweep, TARGET_UNREADABLE, reason);
 }
 
+/* Not an orderly end is any but the status 0: an emulator that fails aborts, or halts with another. */
+static void say_gone(const struct session *session, struct sweep *sweep)
+{
+  char reason[SOURCE_REASON_BYTES] = "exited or was killed";
+  int status;
+  if (reach_ending(session->target, &status) == 0) {
+    sweep->target.crashed = status != 0;
+    if (WIFSIGNALED(status))
+      (void)snprintf(reason, sizeof reason, "ended by signal %d (%s)", WTERMSIG(status),
+                     strsignal(WTERMSIG(status)));
+    else
+      (void)snprintf(reason, sizeof reason, "exited with status %d", WEXITSTATUS(status));
+  }
+  say(sweep, TARGET_GONE, reason);
+}
+
+/* Its memory is not there: because it is another program now, or because it was swapped out. */
+static void say_absent(const struct session *session, struct sweep *sweep)
+{
+  char exe[EXE_BYTES];
+  bool same =
+      reach_link(session->target, "exe", exe, sizeof exe) == 0 && strcmp(exe, session->exe) == 0;
+  if (same)
+    say(sweep, TARGET_UNREADABLE, "what is needed to read it was swapped out, and is left there");
+  else
+    say_execed(session, sweep);
+}
+
 /* Is the process table still the one that was attached? It never moves while the node lives. */
 static int check_node(const struct session *session)
 {
@@ -163,9 +195,9 @@ static struct sweep *failed(const struct session *session, int error)
   sweep->target.runtime = sweep_add_text(sweep, "beam", strlen("beam"));
   sweep->target.lost_count = beam_sweep_lost(session->rows);
   if (!reach_alive(session->target)) {
-    say(sweep, TARGET_GONE, "exited or was killed");
+    say_gone(session, sweep);
   } else if (error == -EFAULT) {
-    say_execed(session, sweep);
+    say_absent(session, sweep);
   } else {
     reach_explain(reach_pid(session->target), error, reason, sizeof reason);
     say(sweep, TARGET_UNREADABLE, *reason ? reason : strerror(-error));

@@ -14,6 +14,7 @@
 
 enum {
   CHUNK_SLOTS = 32768, /* of the slot table, read at once */
+  PAGE_SLOTS = 512,
   SUSPECTS_MOST = 4096,
   AHEAD = 12, /* rows that are fetched before they are needed */
   HUGE_PAGE = 2 << 20,
@@ -134,19 +135,42 @@ static int take_slots(struct beam_sweep *state, const uint64_t *addresses, uint3
   return 0;
 }
 
+/* Slots of a part of the table that cannot be read (it was swapped out): those that were known there are
+ * lost until it can. */
+static void lose_slots(struct beam_sweep *state, uint32_t first, uint32_t count)
+{
+  for (uint32_t slot = first; slot < first + count; slot++)
+    state->lost_count += beam_names_at(state->names, slot) != NULL;
+}
+
+/* All at once, or page by page where some of it is not there. */
+static int read_chunk(struct beam_sweep *state, uint64_t *addresses, uint32_t first, uint32_t count,
+                      uint32_t step)
+{
+  int error = 0;
+  for (uint32_t done = 0; done < count && !error; done += step) {
+    uint32_t some = count - done < step ? count - done : step;
+    uint64_t from = state->node->processes.slots + (uint64_t)(first + done) * sizeof *addresses;
+    error = beam_memory_read(state->node->memory, from, addresses, some * sizeof *addresses);
+    if (!error) {
+      error = take_slots(state, addresses, first + done, some);
+    } else if (error == -EFAULT && step > PAGE_SLOTS) {
+      error = read_chunk(state, addresses, first + done, some, PAGE_SLOTS);
+    } else if (error == -EFAULT) {
+      lose_slots(state, first + done, some);
+      error = 0;
+    }
+  }
+  return error;
+}
+
 static int read_slots(struct beam_sweep *state)
 {
-  const struct beam_ptab *table = &state->node->processes;
   uint64_t *addresses = reallocarray(NULL, CHUNK_SLOTS, sizeof *addresses);
   int error = addresses ? 0 : -ENOMEM;
   state->items.count = 0;
-  for (uint32_t first = 0; first < table->most && !error; first += CHUNK_SLOTS) {
-    uint32_t count = table->most - first < CHUNK_SLOTS ? table->most - first : CHUNK_SLOTS;
-    error = beam_memory_read(state->node->memory, table->slots + (uint64_t)first * 8, addresses,
-                             count * sizeof *addresses);
-    if (!error)
-      error = take_slots(state, addresses, first, count);
-  }
+  if (!error)
+    error = read_chunk(state, addresses, 0, state->node->processes.most, CHUNK_SLOTS);
   free(addresses);
   return error;
 }

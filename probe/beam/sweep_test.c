@@ -278,9 +278,70 @@ static void a_node_that_is_killed_while_it_is_read_is_gone(void **state)
   sweep = take(source_beam.sweep, session);
   assert_int_equal(sweep->kind, SWEEP_FAILED);
   assert_int_equal(sweep->target.state, TARGET_GONE);
-  assert_non_null(sweep_text(sweep, sweep->target.reason));
+  assert_string_equal(sweep_text(sweep, sweep->target.reason), "ended by signal 9 (Killed)");
+  assert_true(sweep->target.crashed);
   sweep_free(sweep);
   source_beam.close(session);
+  test_node_stop(node);
+}
+
+/* Memory of a node of whose table of processes one page is not there, as if it was swapped out. */
+struct torn {
+  struct beam_memory *real;
+  uint64_t from, to;
+};
+
+static ssize_t read_torn(const struct beam_memory *memory, uint64_t address, void *bytes,
+                         size_t length)
+{
+  const struct torn *torn = memory->context;
+  if (address < torn->to && address + length > torn->from)
+    return address < torn->from ? (ssize_t)(torn->from - address) : -EFAULT;
+  return torn->real->read(torn->real, address, bytes, length);
+}
+
+static int read_torn_pieces(const struct beam_memory *memory, struct reach_piece *pieces,
+                            size_t count)
+{
+  const struct torn *torn = memory->context;
+  return torn->real->read_pieces(torn->real, pieces, count);
+}
+
+static void processes_in_a_page_that_is_not_there_are_lost_and_the_others_are_not(void **state)
+{
+  (void)state;
+  enum { FIRST_SLOTS = 512 };
+  struct test_node *node = test_node_start("[spawn(fun() -> receive x -> ok end end) || _ <- "
+                                           "lists:seq(1, 3000)]",
+                                           NULL);
+  struct torn torn = {.real = &node->memory};
+  struct beam_memory memory = {
+      .read = read_torn, .read_pieces = read_torn_pieces, .context = &torn, .pagemap_fd = -1};
+  struct beam_node view = node->node;
+  view.memory = &memory;
+  struct beam_atoms *atoms = beam_atoms_new(&view);
+  struct beam_code *code = beam_code_new(&view);
+  struct beam_names *names = beam_names_new(&view, atoms, code);
+  struct beam_sweep *rows = beam_sweep_new(&view, names);
+  struct sweep *whole = sweep_new(TARGET_KEY(1, 1), SOURCE_TAG_BEAM, SWEEP_FULL);
+  struct sweep *part = sweep_new(TARGET_KEY(1, 1), SOURCE_TAG_BEAM, SWEEP_FULL);
+  size_t behind = 0;
+  assert_non_null(rows);
+  assert_int_equal(beam_sweep_rows(rows, whole), 0);
+  for (uint32_t slot = 0; slot < FIRST_SLOTS; slot++)
+    behind += beam_names_at(names, slot) != NULL;
+  assert_true(behind > 0 && behind < whole->actor_count);
+  torn.from = view.processes.slots + 8; /* some of the first page */
+  torn.to = torn.from + 64;
+  assert_int_equal(beam_sweep_rows(rows, part), 0);
+  assert_int_equal(part->actor_count, whole->actor_count - behind);
+  assert_int_equal(beam_sweep_lost(rows), behind);
+  sweep_free(part);
+  sweep_free(whole);
+  beam_sweep_free(rows);
+  beam_names_free(names);
+  beam_code_free(code);
+  beam_atoms_free(atoms);
   test_node_stop(node);
 }
 
@@ -302,6 +363,7 @@ int main(void)
       cmocka_unit_test(a_stopped_node_is_read_like_any_other),
       cmocka_unit_test(no_garbage_comes_out_of_a_node_that_spawns_without_end),
       cmocka_unit_test(a_node_that_is_killed_while_it_is_read_is_gone),
+      cmocka_unit_test(processes_in_a_page_that_is_not_there_are_lost_and_the_others_are_not),
       cmocka_unit_test(counters_of_32_bits_go_on_where_they_wrap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
