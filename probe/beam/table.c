@@ -123,7 +123,7 @@ static uint32_t add_type(struct sweep *sweep, const struct beam_table *table)
 
 static uint64_t key_of_pid(const struct beam_node *node, uint64_t word)
 {
-  return beam_is_pid(word) ? beam_pid_key(beam_pid_of_word(node->otp, word)) : 0;
+  return beam_is_pid(word) ? beam_pid_key(beam_node_pid(node, word)) : 0;
 }
 
 static const struct beam_lock_sums *find_sums(const struct beam_lock_report *report, uint64_t key)
