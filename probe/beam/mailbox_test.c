@@ -145,6 +145,43 @@ static void test_messages_are_found_wherever_they_lie(void **state)
   }
 }
 
+/* What many senders at once make the emulator do by itself. */
+static void test_parallel_in_queues_are_read(void **state)
+{
+  struct test_node *node;
+  char *text = answer(
+      "erts_debug:set_internal_state(available_internal_state, true), "
+      "P = spawn_opt(fun() -> receive never -> ok end end, [{message_queue_data, off_heap}]), "
+      "erlang:suspend_process(P), io:format(\"~0p~n\", [P]), "
+      "try erts_debug:set_internal_state(proc_sig_buffers, P) catch _:_ -> ok end, "
+      "Ms = [element(2, spawn_monitor(fun() -> [P ! {parallel, J} || J <- lists:seq(1, 100)] end)) "
+      "|| _ <- lists:seq(1, 50)], [receive {'DOWN', M, _, _, _} -> ok end || M <- Ms]",
+      &node);
+
+  (void)state;
+  assert_has(text, "5000 messages, 5000 read\n{parallel,_} x 5000, ");
+  free(text);
+  test_node_stop(node);
+}
+
+static void test_who_keeps_a_queue_of_its_own_is_told(void **state)
+{
+  struct test_node *node;
+  char *text = answer(
+      "Parse = fun(T) -> {ok, Ts, _} = erl_scan:string(T), {ok, F} = erl_parse:parse_form(Ts), F "
+      "end, "
+      "{ok, M, B} = compile:forms([Parse(T) || T <- [\"-module(gen_server2).\", "
+      "\"-export([loop/0]).\", "
+      "\"loop() -> receive never -> loop() end.\"]]), {module, M} = code:load_binary(M, \"x\", B), "
+      "io:format(\"~0p~n\", [spawn(gen_server2, loop, [])])",
+      &node);
+
+  (void)state;
+  assert_has(text, "; gen_server2 keeps more in a queue of its own, which is not shown\n");
+  free(text);
+  test_node_stop(node);
+}
+
 static void test_of_a_flood_the_first_are_read(void **state)
 {
   struct test_node *node;
@@ -165,6 +202,8 @@ int main(void)
       cmocka_unit_test(test_messages_are_folded_by_shape),
       cmocka_unit_test(test_requests_of_the_dead_are_orphans),
       cmocka_unit_test(test_messages_are_found_wherever_they_lie),
+      cmocka_unit_test(test_parallel_in_queues_are_read),
+      cmocka_unit_test(test_who_keeps_a_queue_of_its_own_is_told),
       cmocka_unit_test(test_of_a_flood_the_first_are_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
