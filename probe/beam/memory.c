@@ -84,10 +84,19 @@ static int read_target_pieces(const struct beam_memory *memory, struct reach_pie
   return 0;
 }
 
+static int read_target_maps(const struct beam_memory *memory, char **ret_text)
+{
+  enum { MAPS_BYTES = 16 << 20 };
+  return reach_file(memory->context, "maps", MAPS_BYTES, ret_text, NULL);
+}
+
 void beam_memory_init(struct beam_memory *memory, const struct reach_target *target)
 {
-  *memory = (struct beam_memory){
-      .read = read_target, .read_pieces = read_target_pieces, .context = target, .pagemap_fd = -1};
+  *memory = (struct beam_memory){.read = read_target,
+                                 .read_pieces = read_target_pieces,
+                                 .context = target,
+                                 .pagemap_fd = -1,
+                                 .maps = read_target_maps};
 }
 
 void beam_memory_done(struct beam_memory *memory)

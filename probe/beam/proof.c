@@ -9,7 +9,10 @@
 #include "probe/beam/proof_search.h"
 #include "probe/beam/proof_unread.h"
 
-enum { SEARCHED_MOST = 64 }; /* links at a time */
+enum {
+  SEARCHED_MOST = 64, /* links at a time */
+  TRIES_MOST = 8,     /* searches that found the node's mappings changed */
+};
 
 enum verdict {
   WANTED,    /* to be searched for */
@@ -24,6 +27,7 @@ struct entry {
   uint64_t waiter, holder;
   struct beam_reference reference, holders; /* the holder's own: of the next link */
   enum verdict verdict;
+  uint8_t tries;
 };
 
 struct beam_proof {
@@ -86,11 +90,14 @@ static void take_links(struct beam_proof *proof, const struct beam_proof_link *l
     const struct beam_proof_link *link = &links[proof->links[i]];
     const struct beam_proof_link *next = &links[proof->next[i]];
     struct entry *entry = &proof->entries[i];
-    *entry =
-        (struct entry){link->waiter->key, link->holder, link->reference, next->reference, SHARED};
+    *entry = (struct entry){.waiter = link->waiter->key,
+                            .holder = link->holder,
+                            .reference = link->reference,
+                            .holders = next->reference,
+                            .verdict = SHARED};
     const struct entry *old = find_old(proof, entry, i);
     if (old)
-      entry->verdict = old->verdict;
+      *entry = *old;
     else if (beam_proof_unread(proof->node, next->waiter, link->reference))
       entry->verdict = UNREAD;
     else if (alone)
@@ -124,6 +131,15 @@ static size_t take_wanted(const struct beam_proof *proof, const struct beam_proo
   return count;
 }
 
+static void try_again(struct beam_proof *proof)
+{
+  for (size_t i = 0; i < proof->entry_count; i++) {
+    struct entry *entry = &proof->entries[i];
+    if (entry->verdict == SEARCHING)
+      entry->verdict = ++entry->tries < TRIES_MOST ? WANTED : SHARED;
+  }
+}
+
 static int search_on(struct beam_proof *proof, const struct beam_proof_link *links)
 {
   struct beam_proof_wanted wanted[SEARCHED_MOST];
@@ -140,6 +156,10 @@ static int search_on(struct beam_proof *proof, const struct beam_proof_link *lin
   if (done == 0)
     return 0;
   proof->searching = false;
+  if (done == -EAGAIN) {
+    try_again(proof);
+    return 0;
+  }
   turn(proof, SEARCHING, done > 0 ? ALONE : SHARED, BEAM_PROOF_LINKS);
   return done < 0 ? done : 0;
 }

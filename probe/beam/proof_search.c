@@ -215,9 +215,10 @@ static void search_encoded_form(const struct beam_proof_search *search, size_t l
     wanted->elsewhere = true;
 }
 
-/* One chunk of the region under way; returns the bytes that it dealt with. */
-static size_t search_chunk(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
-                           size_t count)
+/* One chunk of the region under way; returns the bytes that it dealt with, or -EAGAIN: what could not be read may hold
+ * anything, the mapping has changed or was swapped out. */
+static ssize_t search_chunk(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
+                            size_t count)
 {
   const struct beam_memory *memory = search->node->memory;
   const struct region *region = &search->regions[search->region];
@@ -226,19 +227,18 @@ static size_t search_chunk(struct beam_proof_search *search, struct beam_proof_w
   uint64_t from =
       search->downwards ? region->end - search->offset - wish : region->begin + search->offset;
   ssize_t got = memory->read(memory, from, search->chunk, wish);
-  size_t length = got > 0 ? (size_t)got : 0;
-  for (size_t i = 0; i < count; i++) /* what could not be read may hold anything */
-    wanted[i].elsewhere |= length < wish;
-  search_heap_form(search, length, from, wanted, count);
+  if (got < 0 || (size_t)got < wish)
+    return -EAGAIN;
+  search_heap_form(search, wish, from, wanted, count);
   for (size_t i = 0; i < count; i++)
-    search_encoded_form(search, length, &wanted[i]);
+    search_encoded_form(search, wish, &wanted[i]);
   if (wish == left) {
     search->offset = 0;
     search->region++;
   } else {
     search->offset += wish - OVERLAP;
   }
-  return wish;
+  return (ssize_t)wish;
 }
 
 int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
@@ -252,7 +252,10 @@ int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_w
       if (error)
         return error;
     }
-    done += search_chunk(search, wanted, count);
+    ssize_t dealt = search_chunk(search, wanted, count);
+    if (dealt < 0)
+      return (int)dealt;
+    done += (size_t)dealt;
   }
   return 0;
 }
