@@ -44,7 +44,8 @@ struct worker {
   char *name;                      /* of the process when it was found; NULL unknown */
   char exact[SOURCE_REASON_BYTES]; /* what came of asking for probes; "" nothing to tell */
   bool exact_told;
-  bool judged; /* whether it is wanted */
+  bool judged, refused; /* whether it is wanted */
+  bool probes_due;      /* probes are to be asked for, once it is known to be wanted */
   struct cadence cadence;
   unsigned failures;    /* in a row */
   int64_t sweep_cpu_ns; /* of the last full sweep */
@@ -167,10 +168,11 @@ static bool is_wanted(struct worker *w, const struct sweep *sweep)
 {
   const char *name = sweep->target.unique_name ? sweep_text(sweep, sweep->target.name) : NULL;
 
-  if (w->judged || !w->setup.wanted || sweep->kind != SWEEP_FULL)
-    return true;
-  w->judged = true;
-  return w->setup.wanted(w->setup.context, name, reach_pid(w->target));
+  if (!w->judged && w->setup.wanted && sweep->kind == SWEEP_FULL) {
+    w->judged = true;
+    w->refused = !w->setup.wanted(w->setup.context, name, reach_pid(w->target));
+  }
+  return !w->refused;
 }
 
 /* Completes what the source read with what every process has, and hands it on. False: the target is
@@ -203,13 +205,8 @@ static void fail(struct worker *w, uint64_t now_ns)
 
 static void ask_for_probes(struct worker *w)
 {
-  int error;
+  int error = w->source->exact(w->session, true, w->exact);
 
-  w->exact[0] = '\0';
-  w->exact_told = false;
-  if (!w->setup.exact || !w->source->exact)
-    return;
-  error = w->source->exact(w->session, true, w->exact);
   if (error < 0 && w->exact[0] == '\0')
     (void)snprintf(w->exact, sizeof(w->exact), "no probes: %s", strerror(-error));
 }
@@ -222,7 +219,9 @@ static void open_session(struct worker *w)
   struct sweep *sweep;
 
   if (error == 0) {
-    ask_for_probes(w);
+    w->exact[0] = '\0';
+    w->exact_told = false;
+    w->probes_due = w->setup.exact && w->source->exact;
     return;
   }
   w->session = NULL;
@@ -243,13 +242,29 @@ static void schedule(struct worker *w, bool full, bool blocked)
   w->next_round_ns = blocked ? now + cadence_round_ns(&w->cadence) : UINT64_MAX;
 }
 
+/* A full read. Who is not wanted gets no probes, so they are asked for after the first one, which is then made again:
+ * its counters began otherwise. */
+static int read_fully(struct worker *w, struct sweep **ret_sweep)
+{
+  int error = w->source->sweep(w->session, ret_sweep);
+
+  if (!w->probes_due || !*ret_sweep || (*ret_sweep)->kind != SWEEP_FULL ||
+      !is_wanted(w, *ret_sweep))
+    return error;
+  w->probes_due = false;
+  ask_for_probes(w);
+  sweep_free(*ret_sweep);
+  *ret_sweep = NULL;
+  return w->source->sweep(w->session, ret_sweep);
+}
+
 /* Returns false when nothing is left to read. */
 static bool sweep_once(struct worker *w, bool exited)
 {
   uint64_t begin = clock_thread_ns();
   struct sweep *sweep = NULL;
   bool gone, failed, blocked;
-  int error = w->session ? w->source->sweep(w->session, &sweep) : -ENODATA;
+  int error = w->session ? read_fully(w, &sweep) : -ENODATA;
 
   if (!sweep)
     sweep = failed_sweep(w, exited ? TARGET_GONE : TARGET_UNREADABLE,

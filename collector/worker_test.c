@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -139,6 +140,7 @@ static struct {
   const char *name; /* that the target gives itself; NULL none */
   bool by_name;     /* only a target of a certain name is wanted */
   int exact_error;
+  atomic_uint probed; /* times that probes were asked for */
   int open_error;
   sem_t release; /* what a sweep of the slow source waits for */
 } fake;
@@ -203,6 +205,7 @@ static int fake_exact(void *session, bool on, char reason[SOURCE_REASON_BYTES])
 {
   (void)session;
   assert_true(on);
+  atomic_fetch_add(&fake.probed, 1);
   if (fake.exact_error == 0)
     strcpy(reason, "costs a little");
   return fake.exact_error;
@@ -421,6 +424,7 @@ static void a_target_of_another_name_than_is_wished_is_closed_unheard(void **sta
 
   (void)state;
   fake.by_name = true;
+  atomic_store(&fake.probed, 0);
   for (unsigned i = 0; i < 2; i++) {
     fake.name = names[i];
     worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
@@ -429,11 +433,13 @@ static void a_target_of_another_name_than_is_wished_is_closed_unheard(void **sta
     assert_int_equal(inbox->full + inbox->failed, 0);
     stop(worker);
   }
+  assert_int_equal(atomic_load(&fake.probed), 0);
   fake.name = "wanted@here";
   worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
   await(inbox, &inbox->full, 3);
   assert_false(worker_unwanted(worker));
   stop(worker);
+  assert_int_equal(atomic_load(&fake.probed), 1);
   inbox_free(inbox);
 }
 
