@@ -37,6 +37,8 @@ struct actor_memory {
   /* ... and what it read */
   int64_t depth, put_count, take_count, work_count;
   float growth_per_s, in_per_s, out_per_s, work_per_s; /* NaN = unknown */
+  uint32_t rated_in_us;                                /* how long that read took */
+  bool rated_by_part;
 };
 
 /* Beside a wait: the interval of which is known that it lasted (tick.h). */

@@ -3,6 +3,10 @@
 
 #include <math.h>
 
+/* A full sweep and a part can be compared when they are so many times further apart than either
+ * took. */
+#define LONGEST_SHARE 8
+
 static bool both_known(int64_t a, int64_t b)
 {
   return a != VALUE_UNKNOWN && b != VALUE_UNKNOWN;
@@ -44,6 +48,36 @@ static uint64_t unmatched_since(const struct sweep_actor *was, const struct acto
   return same_head && same_takes ? old->unmatched_since_ns : end_ns;
 }
 
+/* When within a read a row was read is not known. Between two full sweeps that is the same, and so it
+ * is between two parts; from one kind to the other a long sweep of a large target would tell twice
+ * the rate, or half of it. */
+static bool can_be_rated(const struct actor_memory *old, const struct actor_memory *memory)
+{
+  uint64_t longest_us =
+      old->rated_in_us > memory->rated_in_us ? old->rated_in_us : memory->rated_in_us;
+
+  return old->rated_by_part == memory->rated_by_part ||
+         memory->rated_ns - old->rated_ns >= longest_us * 1000 * LONGEST_SHARE;
+}
+
+/* The rates stay as they are; a part begins anew, a full sweep leaves it to the next part. */
+static void keep_rates(const struct actor_memory *old, struct actor_memory *memory)
+{
+  memory->growth_per_s = old->growth_per_s;
+  memory->in_per_s = old->in_per_s;
+  memory->out_per_s = old->out_per_s;
+  memory->work_per_s = old->work_per_s;
+  if (memory->rated_by_part)
+    return;
+  memory->rated_ns = old->rated_ns;
+  memory->rated_in_us = old->rated_in_us;
+  memory->rated_by_part = old->rated_by_part;
+  memory->depth = old->depth;
+  memory->put_count = old->put_count;
+  memory->take_count = old->take_count;
+  memory->work_count = old->work_count;
+}
+
 static void inherit(const struct actor_memory *old, const struct sweep_actor *is,
                     struct actor_memory *memory)
 {
@@ -51,11 +85,22 @@ static void inherit(const struct actor_memory *old, const struct sweep_actor *is
 
   if (is->depth != VALUE_UNKNOWN)
     memory->depth_trend |= old->depth_trend << 4;
+  if (!can_be_rated(old, memory)) {
+    keep_rates(old, memory);
+    return;
+  }
   if (both_known(old->depth, is->depth) && seconds > 0)
     memory->growth_per_s = (float)((double)(is->depth - old->depth) / seconds);
   memory->in_per_s = (float)tick_rate(old->put_count, is->put_count, seconds);
   memory->out_per_s = (float)tick_rate(old->take_count, is->take_count, seconds);
   memory->work_per_s = (float)tick_rate(old->work_count, is->work_count, seconds);
+}
+
+static uint32_t microseconds_of(const struct sweep *read)
+{
+  uint64_t us = (read->end_ns - read->begin_ns) / 1000;
+
+  return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
 struct actor_memory tick_rate_actor(const struct sweep_actor *was, const struct actor_memory *old,
@@ -65,6 +110,8 @@ struct actor_memory tick_rate_actor(const struct sweep_actor *was, const struct 
       .read_begin_ns = read->begin_ns,
       .read_end_ns = read->end_ns,
       .rated_ns = read->end_ns,
+      .rated_in_us = microseconds_of(read),
+      .rated_by_part = read->kind == SWEEP_PART,
       .depth_trend = is->depth == VALUE_UNKNOWN ? 0 : depth_class(is->depth),
       .depth = is->depth,
       .put_count = is->put_count,

@@ -960,6 +960,38 @@ static void a_part_counts_for_rates_and_leaves_the_rest_as_it_was(void **context
   assert_true(actor_real(w, KEY(2), ACTORS_GROWTH_PER_S) == 3);
 }
 
+/* A full sweep that takes 900 ms reads a row at its begin or at its end: nobody can tell, so its rate
+ * is left to parts. */
+static void a_long_full_sweep_does_not_rate_what_parts_rate(void **context)
+{
+  struct world *w = *context;
+
+  for (int i = 0; i <= 6; i++) {
+    bool full = i % 3 == 0;
+    struct sweep *sweep = full ? read_full(w) : read_part(w);
+
+    if (full)
+      sweep->begin_ns = w->now_ns - 9 * SECOND / 10;
+    has_depth(sweep, KEY(1), 100 * i + (full ? 10 : 100), 0);
+    if (full)
+      has_depth(sweep, KEY(2), 100 * i, 0);
+    step(w, sweep);
+    if (i >= 2)
+      assert_true(actor_real(w, KEY(1), ACTORS_GROWTH_PER_S) == 100);
+    if (i >= 3)
+      assert_true(actor_real(w, KEY(2), ACTORS_GROWTH_PER_S) == 100);
+    pass(w, 1);
+  }
+  for (int i = 7; i <= 16; i++, pass(w, 1)) { /* it has cooled: full sweeps rate it again */
+    struct sweep *sweep = read_full(w);
+
+    sweep->begin_ns = w->now_ns - 9 * SECOND / 10;
+    has_depth(sweep, KEY(1), 600, 0);
+    step(w, sweep);
+  }
+  assert_true(actor_real(w, KEY(1), ACTORS_GROWTH_PER_S) == 0);
+}
+
 static void a_part_brings_the_young_and_takes_the_gone(void **context)
 {
   struct world *w = *context;
@@ -1192,6 +1224,7 @@ int main(void)
       TEST(a_name_that_changes_hands_is_told),
       TEST(tables_tell_the_share_of_time),
       TEST(a_part_counts_for_rates_and_leaves_the_rest_as_it_was),
+      TEST(a_long_full_sweep_does_not_rate_what_parts_rate),
       TEST(a_part_brings_the_young_and_takes_the_gone),
       TEST(a_circle_of_the_young_is_found_and_confirmed_by_parts),
       TEST(who_is_gone_in_a_round_waits_no_more),
