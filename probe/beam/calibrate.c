@@ -136,21 +136,32 @@ static const struct field {
 #undef FIELD
 };
 
+static int32_t *offset_at(struct beam_layout *layout, size_t at)
+{
+  return (int32_t *)(void *)((char *)layout + at);
+}
+
 static bool is_of_process(const struct field *field)
 {
   return strncmp(field->name, "p_", 2) == 0;
 }
 
-static int32_t *offset_at(struct beam_layout *layout, size_t at)
+/* Do fields that always stand together stand together? */
+static bool neighbours_agree(struct beam_layout *layout)
 {
-  return (int32_t *)(void *)((char *)layout + at);
+  for (size_t i = 0; i < CALIBRATE_NEIGHBOUR_COUNT; i++)
+    if (*offset_at(layout, CALIBRATE_NEIGHBOURS[i].second) !=
+        *offset_at(layout, CALIBRATE_NEIGHBOURS[i].first) + WORD)
+      return false;
+  return true;
 }
 
 static void move(struct beam_layout *layout, const struct calibrate_process_invariant *invariant,
                  int32_t distance)
 {
   for (size_t i = 0; i < CALIBRATE_FIELDS && invariant->fields[i]; i++)
-    *offset_at(layout, invariant->fields[i]) += distance;
+    if (*offset_at(layout, invariant->fields[i]) >= 0)
+      *offset_at(layout, invariant->fields[i]) += distance;
 }
 
 /* Looks for the fields of an invariant that does not hold, nearest places first. */
@@ -173,7 +184,7 @@ static bool find_moved(struct calibrate *c, const struct calibrate_process_invar
 /* Which invariants held of a process at all, by their numbers: only those prove their fields. */
 struct proof {
   struct beam_layout before, after;
-  bool held[PROCESS_INVARIANTS_MOST];
+  bool held[PROCESS_INVARIANTS_MOST], moved;
 };
 
 static bool is_proven(const struct proof *proof, size_t at)
@@ -202,6 +213,19 @@ static int32_t neighbour_moved(struct proof *proof, int32_t offset, bool above)
   return moved;
 }
 
+/* Fields that every reader can do without. */
+static bool is_optional(const struct field *field)
+{
+  static const size_t optional[] = {
+      offsetof(struct beam_layout, p_fcalls), offsetof(struct beam_layout, p_flags),
+      offsetof(struct beam_layout, p_rcount), offsetof(struct beam_layout, p_biftimers),
+      offsetof(struct beam_layout, p_dirtystate)};
+  for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+    if (optional[i] == field->at)
+      return true;
+  return false;
+}
+
 static bool move_unproven(struct proof *proof)
 {
   for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
@@ -209,9 +233,10 @@ static bool move_unproven(struct proof *proof)
     if (!is_of_process(&FIELDS[i]) || place < 0 || is_proven(proof, FIELDS[i].at))
       continue;
     int32_t below = neighbour_moved(proof, place, false);
-    if (below != neighbour_moved(proof, place, true))
+    bool agree = below == neighbour_moved(proof, place, true);
+    if (!agree && !is_optional(&FIELDS[i]))
       return false;
-    *offset_at(&proof->after, FIELDS[i].at) = place + below;
+    *offset_at(&proof->after, FIELDS[i].at) = agree ? place + below : BEAM_LAYOUT_ABSENT;
   }
   return true;
 }
@@ -225,29 +250,56 @@ static int fail(struct calibrate_failure *failure, enum verdict verdict, const c
   return verdict == TOO_EARLY ? -EAGAIN : -EPROTO;
 }
 
-static int calibrate_processes(struct calibrate *c, struct calibrate_failure *failure)
+/* Those invariants that prove where their fields are: they are sought where they do not hold. */
+static int find_fields(struct calibrate *c, struct proof *proof, struct calibrate_failure *failure)
 {
-  struct proof proof = {.before = c->node->layout};
-  bool moved = false;
   for (size_t i = 0; i < CALIBRATE_PROCESS_INVARIANT_COUNT; i++) {
     const struct calibrate_process_invariant *invariant = &CALIBRATE_PROCESS_INVARIANTS[i];
     uint64_t holds;
+    if (!invariant->fields[0])
+      continue;
     enum verdict verdict = ask(c, invariant, &holds);
     bool found = verdict == FITS_NOT && find_moved(c, invariant);
     if (verdict != FITS && !found)
       return fail(failure, verdict, invariant->name, invariant->words);
-    proof.held[i] = found || holds > 0;
-    moved |= found;
+    proof->held[i] = found || holds > 0;
+    proof->moved |= found;
   }
-  if (!moved)
-    return 0;
-  proof.after = c->node->layout;
-  if (!move_unproven(&proof))
-    return fail(failure, FITS_NOT, "neighbours",
-                "fields of a process moved, and those between them may be anywhere");
-  c->node->layout = proof.after;
-  c->node->calibrated = true;
   return 0;
+}
+
+/* The others, once all fields are where they belong. */
+static int check_processes(const struct calibrate *c, struct calibrate_failure *failure)
+{
+  for (size_t i = 0; i < CALIBRATE_PROCESS_INVARIANT_COUNT; i++) {
+    const struct calibrate_process_invariant *invariant = &CALIBRATE_PROCESS_INVARIANTS[i];
+    uint64_t holds;
+    if (invariant->fields[0])
+      continue;
+    enum verdict verdict = ask(c, invariant, &holds);
+    if (verdict != FITS)
+      return fail(failure, verdict, invariant->name, invariant->words);
+  }
+  return 0;
+}
+
+static int calibrate_processes(struct calibrate *c, struct calibrate_failure *failure)
+{
+  struct proof proof = {.before = c->node->layout};
+  if (!neighbours_agree(&c->node->layout))
+    return fail(failure, FITS_NOT, "neighbours", "fields that stand together everywhere do not");
+  int error = find_fields(c, &proof, failure);
+  if (error)
+    return error;
+  if (proof.moved) {
+    proof.after = c->node->layout;
+    if (!move_unproven(&proof))
+      return fail(failure, FITS_NOT, "neighbours",
+                  "fields of a process moved, and those between them may be anywhere");
+    c->node->layout = proof.after;
+    c->node->calibrated = true;
+  }
+  return check_processes(c, failure);
 }
 
 static int check_node(const struct calibrate *c, struct calibrate_failure *failure)

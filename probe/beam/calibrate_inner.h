@@ -47,6 +47,15 @@ struct calibrate_process_invariant {
 extern const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[];
 extern const size_t CALIBRATE_PROCESS_INVARIANT_COUNT;
 
+/* Fields (offsetof in struct beam_layout) of which the second is the word behind the first in every
+ * version that there is a layout of: of those that prove themselves, they prove the others. */
+struct calibrate_neighbours {
+  size_t first, second;
+};
+
+extern const struct calibrate_neighbours CALIBRATE_NEIGHBOURS[];
+extern const size_t CALIBRATE_NEIGHBOUR_COUNT;
+
 /* An invariant of the node as a whole. */
 struct calibrate_node_invariant {
   const char *name, *words;

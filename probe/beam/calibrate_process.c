@@ -201,9 +201,12 @@ static enum calibrate_answer check_heap_top(const struct calibrate *c,
   uint64_t heap, top, stop, end, abandoned;
   if (layout->p_abandoned >= 0 && (!word_of(p, layout->p_abandoned, &abandoned) || abandoned != 0))
     return CALIBRATE_SILENT;
-  return ANSWER[word_of(p, layout->p_heap, &heap) && word_of(p, layout->p_hend, &end) &&
-                word_of(p, layout->p_htop, &top) && word_of(p, layout->p_stop, &stop) &&
-                heap <= top && top <= stop && stop <= end && top % WORD == 0 && stop % WORD == 0];
+  if (!word_of(p, layout->p_heap, &heap) || !word_of(p, layout->p_hend, &end) ||
+      !word_of(p, layout->p_htop, &top) || !word_of(p, layout->p_stop, &stop))
+    return CALIBRATE_FAILS;
+  if (top == stop && heap <= top && stop <= end) /* full, or the same field twice */
+    return CALIBRATE_SILENT;
+  return ANSWER[heap <= top && top <= stop && stop <= end && top % WORD == 0 && stop % WORD == 0];
 }
 
 static enum calibrate_answer check_old_heap(const struct calibrate *c,
@@ -241,7 +244,7 @@ static enum calibrate_answer check_fragments(const struct calibrate *c,
       !word_of(p, layout->p_mbufsz, &words))
     return CALIBRATE_FAILS;
   if (first == 0 && received == 0)
-    return ANSWER[words == 0];
+    return words == 0 ? CALIBRATE_SILENT : CALIBRATE_FAILS;
   return ANSWER[(first == 0 || scan_is_pointer(first, WORD)) &&
                 (received == 0 || scan_is_pointer(received, WORD))];
 }
@@ -282,7 +285,8 @@ static enum calibrate_answer check_chain(const struct calibrate *c,
                                          int64_t last_offset)
 {
   uint64_t first, last, end;
-  if (!word_of(p, first_offset, &first) || !word_of(p, last_offset, &last))
+  if (last_offset != first_offset + WORD || !word_of(p, first_offset, &first) ||
+      !word_of(p, last_offset, &last))
     return CALIBRATE_FAILS;
   if (first == 0)
     return ANSWER[last == p->address + (uint64_t)first_offset];
@@ -378,9 +382,15 @@ static bool read_node(const struct calibrate *c, uint64_t address, uint64_t *ret
   return true;
 }
 
-static bool is_identifier(uint64_t term)
+/* A pid or a port, here or on another node. */
+static bool is_identifier(const struct calibrate *c, uint64_t term)
 {
-  return beam_is_pid(term) || beam_is_port(term) || beam_is_boxed(term);
+  uint64_t header;
+  if (!beam_is_boxed(term))
+    return beam_is_pid(term) || beam_is_port(term);
+  return word_at(c, beam_pointer(term), 0, &header) &&
+         (beam_header_kind(header) == BEAM_EXTERNAL_PID ||
+          beam_header_kind(header) == BEAM_EXTERNAL_PORT);
 }
 
 static enum calibrate_answer check_links(const struct calibrate *c,
@@ -392,8 +402,8 @@ static enum calibrate_answer check_links(const struct calibrate *c,
     return CALIBRATE_FAILS;
   if (root == 0)
     return CALIBRATE_SILENT;
-  return ANSWER[is_root(c, root) && read_node(c, root, &key, &data) && is_identifier(key) &&
-                word_at(c, root, layout->mn_other, &other) && is_identifier(other)];
+  return ANSWER[is_root(c, root) && read_node(c, root, &key, &data) && is_identifier(c, key) &&
+                word_at(c, root, layout->mn_other, &other) && is_identifier(c, other)];
 }
 
 /* The key of a monitor of a process is its reference, which stands in what both of its nodes belong to. Those of other
@@ -411,7 +421,7 @@ static enum calibrate_answer check_reference(const struct calibrate *c, uint64_t
     return CALIBRATE_FAILS;
   if (scan_is_pointer(other, WORD)) /* a resource of native code */
     return CALIBRATE_SILENT;
-  return ANSWER[is_identifier(other) || beam_is_atom(other)];
+  return ANSWER[is_identifier(c, other) || beam_is_atom(other)];
 }
 
 static enum calibrate_answer check_monitors(const struct calibrate *c,
@@ -442,6 +452,16 @@ static enum calibrate_answer check_monitored(const struct calibrate *c,
 
 #define OF(field) offsetof(struct beam_layout, field)
 
+const struct calibrate_neighbours CALIBRATE_NEIGHBOURS[] = {
+    {OF(p_timer), OF(p_started)},   {OF(p_started), OF(p_reg)},  {OF(p_reg), OF(p_links)},
+    {OF(p_links), OF(p_ltmon)},     {OF(p_ltmon), OF(p_mon)},    {OF(p_oldhend), OF(p_oldhtop)},
+    {OF(p_oldhtop), OF(p_oldheap)}, {OF(q_first), OF(q_last)},   {OF(q_last), OF(q_save)},
+    {OF(q_cont), OF(q_contlast)},   {OF(iq_first), OF(iq_last)}, {OF(mn_parent), OF(mn_right)},
+    {OF(mn_right), OF(mn_left)},    {OF(mn_next), OF(mn_prev)},  {OF(p_current), OF(p_parent)},
+    {OF(p_sched), OF(p_runq)},
+};
+const size_t CALIBRATE_NEIGHBOUR_COUNT = sizeof CALIBRATE_NEIGHBOURS / sizeof *CALIBRATE_NEIGHBOURS;
+
 const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
     {"state", "hardly a process has normal priority", check_state, 8, 500, {OF(p_state)}},
     {"registered",
@@ -449,44 +469,39 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      check_registered,
      3,
      900,
-     {OF(p_reg)}},
+     {OF(p_reg), OF(p_timer), OF(p_started), OF(p_links), OF(p_ltmon), OF(p_mon)}},
     {"initial-call",
      "a process was not started with a function",
      check_initial_call,
      8,
      900,
-     {OF(p_u)}},
-    {"instruction", "a process that waits is in no module", check_instruction, 8, 900, {OF(p_i)}},
+     {OF(p_u), OF(p_dict), OF(p_current), OF(p_parent)}},
+    {"instruction",
+     "a process that waits is in no module",
+     check_instruction,
+     8,
+     900,
+     {OF(p_i), OF(p_reds)}},
     {"heap",
      "the size of a heap is not that between its ends",
      check_heap,
      8,
-     900,
-     {OF(p_heap), OF(p_hend), OF(p_heapsz)}},
+     990,
+     {OF(p_heap), OF(p_hend), OF(p_abandoned), OF(p_heapsz)}},
     {"heap-top",
      "the used part of a heap is not inside of it",
      check_heap_top,
      8,
      900,
      {OF(p_htop), OF(p_stop)}},
-    {"old-heap",
-     "the used part of an old heap is not inside of it",
-     check_old_heap,
-     0,
-     500,
-     {OF(p_oldheap), OF(p_oldhend), OF(p_oldhtop)}},
+    {"old-heap", "the used part of an old heap is not inside of it", check_old_heap, 0, 500, {0}},
     {"arguments",
      "the saved arguments of a process are not in it",
      check_arguments,
      8,
      900,
-     {OF(p_argreg)}},
-    {"fragments",
-     "a process without heap fragments has some",
-     check_fragments,
-     8,
-     900,
-     {OF(p_mbuf), OF(p_msgfrag), OF(p_mbufsz)}},
+     {OF(p_argreg), OF(p_arity)}},
+    {"fragments", "a process without heap fragments has some", check_fragments, 0, 500, {0}},
     {"queue",
      "an empty mailbox's last pointer is not its own first field",
      check_queue,
@@ -503,35 +518,25 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      "the length of a mailbox is not the number of its messages",
      check_queue_length,
      8,
-     900,
+     990,
      {0}},
     {"in-queue",
      "an empty in-queue's last pointer is not its own first field",
      check_in_queue,
      8,
      900,
-     {OF(p_siginq)}},
-    {"links", "the root of a tree of links is none", check_links, 3, 900, {OF(p_links)}},
+     {OF(p_siginq), OF(p_inqbufs)}},
+    {"links", "the root of a tree of links is none", check_links, 3, 900, {0}},
     {"monitors",
      "the root of a tree of monitors is none, or its key not their reference",
      check_monitors,
      0,
      500,
-     {OF(p_mon)}},
-    {"monitored",
-     "the list of who monitors a process is none",
-     check_monitored,
-     0,
-     500,
-     {OF(p_ltmon)}},
-    {"dictionary", "the dictionary of a process is none", check_dictionary, 3, 900, {OF(p_dict)}},
-    {"current",
-     "the current function of a process is none",
-     check_current,
-     0,
-     500,
-     {OF(p_current)}},
-    {"parent", "the parent of a process is no process", check_parent, 8, 900, {OF(p_parent)}},
+     {0}},
+    {"monitored", "the list of who monitors a process is none", check_monitored, 0, 500, {0}},
+    {"dictionary", "the dictionary of a process is none", check_dictionary, 3, 900, {0}},
+    {"current", "the current function of a process is none", check_current, 0, 500, {0}},
+    {"parent", "the parent of a process is no process", check_parent, 8, 900, {0}},
     {"group-leader",
      "the group leader of a process is no process",
      check_group_leader,
@@ -543,8 +548,8 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      check_run_queue,
      8,
      900,
-     {OF(p_runq)}},
-    {"scheduler", "the scheduler of a process is none", check_scheduler, 0, 500, {OF(p_sched)}},
+     {OF(p_runq), OF(p_sched)}},
+    {"scheduler", "the scheduler of a process is none", check_scheduler, 0, 500, {0}},
 };
 const size_t CALIBRATE_PROCESS_INVARIANT_COUNT =
     sizeof CALIBRATE_PROCESS_INVARIANTS / sizeof *CALIBRATE_PROCESS_INVARIANTS;
