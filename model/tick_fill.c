@@ -382,7 +382,8 @@ static void fill_target(struct fill *f, uint32_t row)
   INTS(f, TARGETS, TARGET_KEY)[row] = (int64_t)target->key;
   TEXTS(f, TARGETS, HOST)[row] = f->host;
   TEXTS(f, TARGETS, TARGET)[row] = f->target_names[row] = target_name(f, target);
-  INTS(f, TARGETS, PID)[row] = TARGET_KEY_PID(target->key);
+  if (TARGET_KEY_PID(target->key) != 0) /* a crash dump tells none */
+    INTS(f, TARGETS, PID)[row] = TARGET_KEY_PID(target->key);
   INTS(f, TARGETS, UID)[row] = FIRST_KNOWN(target, uid);
   TEXTS(f, TARGETS, CGROUP)[row] = snapshot_builder_intern(f->b, FIRST_WORD(target, cgroup));
   TEXTS(f, TARGETS, RUNTIME)[row] = target_runtimes(f, target);

@@ -31,6 +31,7 @@ run "$IMPASSE" show graph --crash-dump "$dump"
 expect_status 0
 expect_out 'deadlock \(confirmed\)'
 run "$IMPASSE" show targets --crash-dump "$dump" --format ndjson
+expect_out '"pid":null'
 expect_out '"state":"gone"'
 expect_out "OTP $major "
 expect_out 'Received SIGUSR1'
