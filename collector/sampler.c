@@ -352,7 +352,8 @@ static void ask_source(struct sampler *s, struct look *look, const struct source
     begin_to_read(s, look, source);
     break;
   case SOURCE_MINE_UNREADABLE:
-    look->expect += tell_unreadable(s, look->target, source, text);
+    if (look->wanted) /* else nobody asked for it as far as can be told */
+      look->expect += tell_unreadable(s, look->target, source, text);
     break;
   default:
     memcpy(look->reason, text, sizeof(text));

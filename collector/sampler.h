@@ -8,7 +8,8 @@
  * A process that a source recognises and cannot read, one for which its user's quota is used up,
  * and one that was named and is recognised by no source have a row of their own with the reason,
  * and are looked at again as discovery.h says; all other processes have none. Where targets are
- * named, processes whose name only they themselves can tell are read until it is known.
+ * named, processes whose name only they themselves can tell are read until it is known, and nothing
+ * is said of those that cannot be read.
  */
 #ifndef IMPASSE_COLLECTOR_SAMPLER_H
 #define IMPASSE_COLLECTOR_SAMPLER_H

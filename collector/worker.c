@@ -184,6 +184,11 @@ static bool post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
     atomic_store(&w->unwanted, true);
     return false;
   }
+  if (w->setup.wanted &&
+      !w->judged) { /* it cannot be read: nobody asked for it as far as we know */
+    sweep_free(sweep);
+    return true;
+  }
   if (sweep->kind != SWEEP_ROUND) {
     (void)process_fill(w->target, sweep); /* gone: what the source said stands */
     if (!sweep->target.name && w->name)

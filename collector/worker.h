@@ -32,7 +32,7 @@ struct worker_setup {
   void (*post)(void *context, struct sweep *sweep); /* takes the sweep over */
   void (*ended)(void *context);                     /* worker_ended() is true from now on */
   /* Is the target wanted by the name that it gives itself (NULL: it has none)? Asked once, when it
-   * has been read; NULL: it is. */
+   * has been read; until then nothing is posted. NULL: it is. */
   bool (*wanted)(void *context, const char *name, pid_t pid);
   /* What probes cost this target, or why it has none (--exact); NULL: nobody listens. */
   void (*told)(void *context, const char *name, const char *text);

@@ -434,6 +434,13 @@ static void a_target_of_another_name_than_is_wished_is_closed_unheard(void **sta
     stop(worker);
   }
   assert_int_equal(atomic_load(&fake.probed), 0);
+  fake.open_error = -EACCES; /* nobody knows its name: nothing is said of it */
+  worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
+  assert_int_equal(worker_ask(worker, 1, FEED_STACK, on_answer, inbox), 0);
+  await(inbox, &inbox->answers, 1);
+  stop(worker);
+  assert_int_equal(inbox->full + inbox->failed, 0);
+  fake.open_error = 0;
   fake.name = "wanted@here";
   worker = start_with(&rich_source, getpid(), inbox, 10 * CLOCK_NS_PER_MS);
   await(inbox, &inbox->full, 3);
