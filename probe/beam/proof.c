@@ -11,7 +11,6 @@
 
 enum {
   SEARCHED_MOST = 64, /* links at a time */
-  TRIES_MOST = 8,     /* searches that found the node's mappings changed */
 };
 
 enum verdict {
@@ -27,7 +26,6 @@ struct entry {
   uint64_t waiter, holder;
   struct beam_reference reference, holders; /* the holder's own: of the next link */
   enum verdict verdict;
-  uint8_t tries;
 };
 
 struct beam_proof {
@@ -131,15 +129,6 @@ static size_t take_wanted(const struct beam_proof *proof, const struct beam_proo
   return count;
 }
 
-static void try_again(struct beam_proof *proof)
-{
-  for (size_t i = 0; i < proof->entry_count; i++) {
-    struct entry *entry = &proof->entries[i];
-    if (entry->verdict == SEARCHING)
-      entry->verdict = ++entry->tries < TRIES_MOST ? WANTED : SHARED;
-  }
-}
-
 static int search_on(struct beam_proof *proof, const struct beam_proof_link *links)
 {
   struct beam_proof_wanted wanted[SEARCHED_MOST];
@@ -156,12 +145,8 @@ static int search_on(struct beam_proof *proof, const struct beam_proof_link *lin
   if (done == 0)
     return 0;
   proof->searching = false;
-  if (done == -EAGAIN) {
-    try_again(proof);
-    return 0;
-  }
   turn(proof, SEARCHING, done > 0 ? ALONE : SHARED, BEAM_PROOF_LINKS);
-  return done < 0 ? done : 0;
+  return done == -ENOMEM ? done : 0;
 }
 
 static int search_begin(struct beam_proof *proof)

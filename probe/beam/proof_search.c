@@ -15,7 +15,8 @@
 enum {
   REGIONS_MOST = 65536,
   CHUNK = 1 << 20,
-  OVERLAP = 64, /* a form may lie across the end of a chunk */
+  PAGE = 4096,
+  OVERLAP = PAGE, /* a form may lie across the end of a chunk */
   FRAGMENTS_MOST = 256,
   MONITOR_BYTES = 256, /* a monitor's allocation, generously */
   ENCODED_BYTES = 12,
@@ -215,20 +216,36 @@ static void search_encoded_form(const struct beam_proof_search *search, size_t l
     wanted->elsewhere = true;
 }
 
-/* One chunk of the region under way; returns the bytes that it dealt with, or -EAGAIN: what could not be read may hold
- * anything, the mapping has changed or was swapped out. */
+/* Fills the chunk; holes in a mapping (guard pages of threads, what was unmapped meanwhile) hold nothing: zeros.
+ * -EFAULT: what could not be read may also have been swapped out. */
+static int read_chunk(struct beam_proof_search *search, uint64_t from, size_t length)
+{
+  const struct beam_memory *memory = search->node->memory;
+  ssize_t got = memory->read(memory, from, search->chunk, length);
+  if (got >= 0 && (size_t)got == length)
+    return 0;
+  if (memory->pagemap_fd >= 0)
+    return -EFAULT;
+  for (size_t at = 0; at < length; at += PAGE) {
+    size_t part = length - at < PAGE ? length - at : PAGE;
+    if (beam_memory_read(memory, from + at, search->chunk + at, part) != 0)
+      memset(search->chunk + at, 0, part);
+  }
+  return 0;
+}
+
+/* One chunk of the region under way; returns the bytes that it dealt with, or -EFAULT. */
 static ssize_t search_chunk(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
                             size_t count)
 {
-  const struct beam_memory *memory = search->node->memory;
   const struct region *region = &search->regions[search->region];
   uint64_t left = region->end - region->begin - search->offset;
   size_t wish = left < CHUNK ? (size_t)left : CHUNK;
   uint64_t from =
       search->downwards ? region->end - search->offset - wish : region->begin + search->offset;
-  ssize_t got = memory->read(memory, from, search->chunk, wish);
-  if (got < 0 || (size_t)got < wish)
-    return -EAGAIN;
+  int error = read_chunk(search, from, wish);
+  if (error)
+    return error;
   search_heap_form(search, wish, from, wanted, count);
   for (size_t i = 0; i < count; i++)
     search_encoded_form(search, wish, &wanted[i]);

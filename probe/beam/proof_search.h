@@ -28,8 +28,7 @@ void beam_proof_search_free(struct beam_proof_search *search);
 /* Starts from the beginning. -ENOTSUP the mappings cannot be listed, -EFBIG there is more memory than `most`. */
 int beam_proof_search_begin(struct beam_proof_search *search, uint64_t most);
 
-/* Goes on for about so many bytes. 1: everything was searched in both directions; 0: not yet; -EAGAIN: mappings
- * have gone meanwhile, so it must begin again; -errno. */
+/* Goes on for about so many bytes. 1: everything was searched in both directions; 0: not yet; -errno: it cannot be told. */
 int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
                            size_t count, size_t bytes);
 
