@@ -7,16 +7,16 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "bpf/attach.h"
 #include "bpf/map.h"
 
 #include <burst.skel.h>
 
-enum { LOOK_MS = 1, NS_PER_MS = 1000000, PATH_ROOM = 64 };
+enum { LOOK_MS = 1, NS_PER_MS = 1000000 };
 
 static uint64_t now_ns(void)
 {
@@ -41,6 +41,8 @@ static int load(const struct burst *burst, struct burst_bpf **ret_skeleton)
   skeleton->rodata->most_hits = burst->most_hits;
   (void)bpf_program__set_autoload(skeleton->progs.count_send, burst->at == BURST_AT_SEND);
   (void)bpf_program__set_autoload(skeleton->progs.count_exit, burst->at == BURST_AT_EXIT);
+  attach_prepare(skeleton->progs.count_send);
+  attach_prepare(skeleton->progs.count_exit);
   error = burst_bpf__load(skeleton);
   if (error)
     burst_bpf__destroy(skeleton);
@@ -124,25 +126,21 @@ int burst_run(const struct burst *burst, struct burst_counts *ret_counts)
   struct burst_counts counts = {0};
   struct burst_bpf *skeleton;
   struct bpf_program *program;
-  struct bpf_link *link;
-  char path[PATH_ROOM];
+  struct attach attach = {0};
   uint64_t begin_ns, end_ns;
   int error = load(burst, &skeleton);
 
   if (error)
     return error;
   program = burst->at == BURST_AT_SEND ? skeleton->progs.count_send : skeleton->progs.count_exit;
-  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", burst->site.exe_fd);
-  link = bpf_program__attach_uprobe(program, false, burst->site.pid, path, burst->site.offset);
-  if (!link) {
-    error = -errno;
+  error = attach_put(program, &burst->site, false, &attach);
+  if (error)
     goto out;
-  }
   begin_ns = now_ns();
   counts.end =
       wait_for_end(burst, &skeleton->bss->hits, begin_ns + (uint64_t)burst->most_ms * NS_PER_MS);
   end_ns = now_ns();
-  (void)bpf_link__destroy(link); /* closes what it holds, whatever it says */
+  attach_take(&attach);
   read_totals(skeleton, burst->most_hits, begin_ns, end_ns, &counts);
   error = read_counts(skeleton->maps.counts, &counts);
   if (!error)

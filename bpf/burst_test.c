@@ -9,8 +9,10 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "bpf/burst.h"
@@ -201,7 +203,7 @@ static bool has_probe(pid_t pid)
     (void)snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, entry->d_name);
     length = readlink(path, link, sizeof(link) - 1);
     link[length > 0 ? length : 0] = '\0';
-    found |= strstr(link, "perf_event") != NULL;
+    found |= strstr(link, "perf_event") || strstr(link, "bpf_link");
   }
   if (fds)
     (void)closedir(fds);
@@ -333,6 +335,56 @@ static void refuses_an_unprivileged_user(void **state)
   assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Becomes nobody, with the two capabilities. */
+static void keep_two_capabilities(void)
+{
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+  enum { PERFMON = 38, BPF = 39 };
+
+  data[1].permitted = data[1].effective = 1u << (PERFMON - 32) | 1u << (BPF - 32);
+  if (prctl(PR_SET_KEEPCAPS, 1) != 0 || setresgid(65534, 65534, 65534) != 0 ||
+      setresuid(65534, 65534, 65534) != 0 || syscall(SYS_capset, &header, data) != 0 ||
+      prctl(PR_SET_DUMPABLE, 1) != 0)
+    _exit(2);
+}
+
+/* 0 when messages were counted, else the error. */
+static int count_as_nobody(void)
+{
+  struct burst_counts counts = {0};
+  struct burst burst;
+  pid_t subject;
+  int error;
+
+  keep_two_capabilities();
+  subject = test_subject_start(send_politely, NULL);
+  burst = burst_at(BURST_AT_SEND, subject);
+  error = burst_run(&burst, &counts);
+  if (!error && counts.matched == 0)
+    error = -ENODATA;
+  test_subject_stop(subject);
+  return error;
+}
+
+/* Root is not needed where the kernel has the younger way to attach; else it refuses. */
+static void two_capabilities_are_enough_from_6_12_on(void **state)
+{
+  struct utsname name;
+  unsigned major, minor;
+  int status = 0;
+  pid_t pid = fork();
+
+  (void)state;
+  if (pid == 0)
+    _exit(-count_as_nobody());
+  assert_true(waitpid(pid, &status, 0) == pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(uname(&name), 0);
+  assert_int_equal(sscanf(name.release, "%u.%u", &major, &minor), 2);
+  assert_int_equal(WEXITSTATUS(status), major * 1000 + minor >= 6012 ? 0 : EACCES);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -342,6 +394,7 @@ int main(void)
       cmocka_unit_test(ends_with_its_target),
       cmocka_unit_test(leaves_nothing_behind),
       cmocka_unit_test(refuses_an_unprivileged_user),
+      cmocka_unit_test(two_capabilities_are_enough_from_6_12_on),
   };
   test_subject_need_probes();
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,11 @@ static bool may_probe(uint64_t set)
   return has(set, SYS_ADMIN) || (has(set, BPF) && has(set, PERFMON));
 }
 
+bool ladder_is_admin(void)
+{
+  return has(capabilities(), SYS_ADMIN);
+}
+
 void ladder_explain(int error, char *ret_text, size_t room)
 {
   bool refused = error == -EPERM || error == -EACCES;
@@ -46,9 +51,10 @@ void ladder_explain(int error, char *ret_text, size_t room)
             "too): run as root, "
             "or ask a recorder of root";
   else if (refused)
-    words = "the kernel refuses probes although the capabilities are there: a container's own user "
-            "namespace or "
-            "kernel lockdown; run impasse on the host";
+    words = "the kernel refuses probes although CAP_BPF and CAP_PERFMON are there: before Linux "
+            "6.12 they take root, and "
+            "in a container's own user namespace or under kernel lockdown they are for nobody; run "
+            "impasse on the host";
   else if (error == -EOPNOTSUPP)
     words = "this impasse was built without probes (IMPASSE_BPF=OFF)";
   else if (error == -EINVAL || error == -ENOSYS || error == -ENOTSUP)

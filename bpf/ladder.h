@@ -4,7 +4,8 @@
  * here for words when it was refused.
  *
  *    Linux 5.12                          atomic operations that return what was there
- *    CAP_BPF + CAP_PERFMON               to load a program and to attach it (or CAP_SYS_ADMIN, as root has)
+ *    CAP_SYS_ADMIN (root)                to load a program and to attach it; from Linux 6.12 on
+ *    CAP_BPF + CAP_PERFMON               are enough for both
  *    CAP_SYS_PTRACE                      for processes of other users
  *    the kernel's own user namespace     capabilities inside a container's do not count
  */
@@ -16,6 +17,9 @@
 
 /* Why loading or attaching gave `error` (negative), and what to do. */
 void ladder_explain(int error, char *ret_text, size_t room);
+
+/* CAP_SYS_ADMIN, without which one of the two ways to attach is closed (attach.h). */
+bool ladder_is_admin(void);
 
 /* For `doctor`: loads a program, attaches it to nothing, and takes it away again. 0 with what is
  * possible in words, or -errno with those of ladder_explain. */

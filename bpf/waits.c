@@ -6,20 +6,20 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "bpf/attach.h"
 #include "bpf/map.h"
 #include "bpf/wait_key.h"
 
 #include <waits.skel.h>
 
-enum { PATH_ROOM = 64 };
-
 struct waits {
   struct waits_bpf *skeleton;
-  struct bpf_link *entry, *leave; /* NULL: detached */
+  struct attach entry, leave;
+  bool attached;
 };
 
 static uint64_t now_ns(void)
@@ -42,16 +42,12 @@ static int tell_threads(const struct waits_bpf *skeleton, const struct waits_at 
 /* The return first: a wait whose entry is seen then has its return probed. */
 static int attach(struct waits *waits, const struct site *site)
 {
-  char path[PATH_ROOM];
+  int error = attach_put(waits->skeleton->progs.wait_end, site, true, &waits->leave);
 
-  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", site->exe_fd);
-  waits->leave = bpf_program__attach_uprobe(waits->skeleton->progs.wait_end, true, site->pid, path,
-                                            site->offset);
-  if (!waits->leave)
-    return -errno;
-  waits->entry = bpf_program__attach_uprobe(waits->skeleton->progs.wait_begin, false, site->pid,
-                                            path, site->offset);
-  return waits->entry ? 0 : -errno;
+  if (!error)
+    error = attach_put(waits->skeleton->progs.wait_begin, site, false, &waits->entry);
+  waits->attached = !error;
+  return error;
 }
 
 int waits_open(const struct waits_at *at, struct waits **ret_waits)
@@ -68,6 +64,8 @@ int waits_open(const struct waits_at *at, struct waits **ret_waits)
     goto out;
   }
   waits->skeleton->rodata->who_offset = at->who_offset;
+  attach_prepare(waits->skeleton->progs.wait_begin);
+  attach_prepare(waits->skeleton->progs.wait_end);
   error = waits_bpf__load(waits->skeleton);
   if (!error)
     error = tell_threads(waits->skeleton, at);
@@ -84,9 +82,9 @@ out:
 
 void waits_detach(struct waits *waits)
 {
-  (void)bpf_link__destroy(waits->entry); /* closes what it holds, whatever it says; NULL is fine */
-  (void)bpf_link__destroy(waits->leave);
-  waits->entry = waits->leave = NULL;
+  attach_take(&waits->entry);
+  attach_take(&waits->leave);
+  waits->attached = false;
 }
 
 void waits_close(struct waits *waits)
@@ -126,7 +124,7 @@ static int collect_locks(const struct waits *waits, struct waits_totals *totals)
   totals->locks = calloc(count + 1, sizeof(*totals->locks));
   for (size_t i = 0; totals->locks && i < count; i++)
     totals->locks[i] = one_lock(((uint64_t *)keys)[i], &((struct wait_lock *)values)[i],
-                                waits->entry != NULL, now_ns());
+                                waits->attached, now_ns());
   totals->lock_count = totals->locks ? count : 0;
   free(keys);
   free(values);
@@ -196,7 +194,7 @@ int waits_collect(const struct waits *waits, struct waits_totals *ret_totals)
 
   if (!error)
     error = collect_waiters(waits, &totals);
-  if (!error && waits->entry)
+  if (!error && waits->attached)
     error = add_present(waits, &totals);
   if (error)
     waits_totals_done(&totals);

@@ -117,7 +117,7 @@ static inline pid_t test_exact_kill_once_probed(pid_t victim)
   if (pid != 0)
     return pid;
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  while (!test_exact_holds(getppid(), "perf_event"))
+  while (!test_exact_holds(getppid(), "perf_event") && !test_exact_holds(getppid(), "bpf_link"))
     (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   (void)kill(victim, SIGKILL);
   _exit(0);

@@ -1,0 +1,31 @@
+/*
+ * attach.h - a program at a site of a process, by either of the kernel's two ways. Inside this folder
+ * only.
+ *
+ *    perf event      every kernel; CAP_SYS_ADMIN
+ *    uprobe multi    Linux 6.12 (from 6.6 on, but first it missed all threads but one); CAP_BPF and CAP_PERFMON
+ */
+#ifndef IMPASSE_BPF_ATTACH_H
+#define IMPASSE_BPF_ATTACH_H
+
+#include <stdbool.h>
+
+#include "bpf/site.h"
+
+struct bpf_link;
+struct bpf_program;
+
+struct attach {
+  struct bpf_link *link; /* of the one way */
+  int fd;                /* or of the other, 0 none */
+};
+
+/* Before the program is loaded: for the way that this user may go. */
+void attach_prepare(struct bpf_program *program);
+
+/* At the site, or where the function that begins there returns. 0 or -errno. */
+int attach_put(const struct bpf_program *program, const struct site *site, bool at_return,
+               struct attach *ret_attach);
+void attach_take(struct attach *attach); /* nothing attached is fine */
+
+#endif
