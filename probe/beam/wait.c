@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "probe/beam/proof.h"
+#include "probe/beam/proof_unread.h"
 #include "probe/beam/remote.h"
 #include "probe/beam/term.h"
 #include "probe/beam/wait_memory.h"
@@ -32,6 +33,7 @@
 enum {
   BLOCK = 16384,      /* candidates */
   KNOWN_CALLS = 1024, /* cache of places where processes wait; a power of two */
+  ROUSED_MOST = 1000, /* about to run; further ones count as not blocked */
   MARKERS = 8,        /* references of a block of receive markers; they stand at its begin */
   KEYS_MOST = 32,     /* of a map of references */
   OBJECT_BYTES = 3 * 256,
@@ -54,6 +56,7 @@ struct beam_waits {
   struct beam_code *code;
   struct beam_wait_memory *memory;
   struct beam_proof *proof;
+  unsigned roused_left; /* processes about to run that are still looked at in this reading */
   struct call calls[KNOWN_CALLS]; /* of the sweep under way: its texts are the sweep's */
 };
 
@@ -370,11 +373,29 @@ static int use_markers(struct block *block)
 
 /* ---- claims ---- */
 
+/* A process that is about to run has got something. Where that is not the answer it goes on waiting: so does one in a
+ * flood of other messages. */
+static bool answered(struct block *block, const struct beam_proc *proc,
+                     const struct candidate *candidate)
+{
+  const uint32_t roused = BEAM_STATE_ACTIVE | BEAM_STATE_IN_RUN_QUEUE | BEAM_STATE_SIGNALS_IN_QUEUE;
+  if (!(proc->state & roused))
+    return false;
+  if (block->waits->roused_left == 0)
+    return true;
+  block->waits->roused_left--;
+  for (uint32_t i = 0; i < candidate->count; i++)
+    if (beam_proof_answered(block->waits->node, proc,
+                            block->monitors[candidate->first + i].reference))
+      return true;
+  return false;
+}
+
 static void claim(struct block *block, size_t index)
 {
   const struct candidate *candidate = &block->candidates[index];
   bool any = candidate->flags & BEAM_WAIT_ANY_OF_MAP, all = candidate->flags & BEAM_WAIT_ALL_OF_MAP;
-  if (candidate->count == 0)
+  if (candidate->count == 0 || answered(block, &block->procs[index], candidate))
     return;
   /* of several references in one frame it cannot be told which one is waited for */
   bool unclear =
@@ -518,6 +539,7 @@ int beam_waits_read(struct beam_waits *waits, const struct beam_proc *candidates
 {
   struct links links = {0};
   int error = 0;
+  waits->roused_left = ROUSED_MOST;
   memset(waits->calls, 0, sizeof waits->calls);
   for (size_t done = 0; !error && done < count; done += BLOCK) {
     struct block block = {.waits = waits,

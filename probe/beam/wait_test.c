@@ -57,11 +57,58 @@ static void every_kind_of_call(void **state)
   test_waits_stop(&waits);
 }
 
+/* Each message wakes the waiters; none of them is the answer. */
+static void a_flood_hides_no_circle(void **state)
+{
+  enum { READINGS = 100 };
+  unsigned a = 0, b = 0;
+  struct test_waits waits;
+  (void)state;
+  test_waits_start(&waits,
+                   "waits:circle([server_a, server_b]), waits:flood(server_a, 1), "
+                   "waits:flood(server_b, 1)",
+                   NULL);
+  for (int i = 0; i < READINGS; i++) {
+    test_waits_read(&waits);
+    a += test_waits_of(&waits, "server_a") == 1;
+    b += test_waits_of(&waits, "server_b") == 1;
+  }
+  assert_true(a > READINGS / 2 && b > READINGS / 2);
+  test_waits_stop(&waits);
+}
+
+/* A suspended process cannot look at the answer that it has got. */
+static void who_has_the_answer_is_not_blocked(void **state)
+{
+  static const char *const LINES[] = {"asking -> answering, gen_server:call, all, none", NULL};
+  char line[16];
+  struct test_waits waits;
+  (void)state;
+  test_waits_start(&waits,
+                   "register(answering, spawn(fun() -> receive {'$gen_call', From, _} -> "
+                   "receive {go, Teller} -> gen_server:reply(From, ok), Teller ! gone end, "
+                   "receive never -> ok end end end)), "
+                   "register(asking, spawn(fun() -> gen_server:call(answering, x, infinity) end)), "
+                   "spawn(fun() -> io:get_line(\"\"), erlang:suspend_process(whereis(asking)), "
+                   "answering ! {go, self()}, receive gone -> io:format(\"answered~n\") end, "
+                   "receive never -> ok end end)",
+                   NULL);
+  test_waits_expect(&waits, LINES);
+  test_node_tell(waits.node, "go");
+  assert_true(test_node_line(waits.node, line, sizeof line));
+  assert_string_equal(line, "answered");
+  test_waits_read(&waits);
+  assert_int_equal(test_waits_of(&waits, "asking"), 0);
+  test_waits_stop(&waits);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_servers_that_call_each_other),
       cmocka_unit_test(every_kind_of_call),
+      cmocka_unit_test(a_flood_hides_no_circle),
+      cmocka_unit_test(who_has_the_answer_is_not_blocked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
