@@ -1,10 +1,13 @@
 /* detect_contention.c - the escape hatch: a shared table or lock that everybody waits for. */
 #include <stdbool.h>
+#include <string.h>
 
 #include "model/detect_actor.h"
 #include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
+
+enum { NAMED_MOST = 4 };
 
 /* All that can be tuned. */
 static const struct {
@@ -36,14 +39,43 @@ static bool several_want_it(const struct snapshot *s, uint32_t row)
   return !(contended == 0) || readers + writers >= limits.waiters;
 }
 
+static bool waits_for_table(const struct snapshot *s, uint32_t wait, uint32_t row)
+{
+  const char *object = snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, wait),
+             *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row),
+             *kind = snapshot_value(s, RELATION_TABLES, TABLES_KIND, row).text;
+
+  if (!object || !name ||
+      snapshot_int(s, RELATION_WAITS, WAITS_TARGET_KEY, wait) !=
+          table_int(s, TABLES_TARGET_KEY, row))
+    return false;
+  if (kind && strncmp(object, kind, strlen(kind)) == 0 && object[strlen(kind)] == ' ')
+    object += strlen(kind) + 1;
+  return strcmp(object, name) == 0;
+}
+
+/* The first few that wait at this instant, by name. */
+static void name_waiters(const struct snapshot *s, uint32_t row, struct phrase *phrase)
+{
+  uint32_t waits = snapshot_rows(s, RELATION_WAITS);
+  int named = 0;
+
+  for (uint32_t wait = 0; wait < waits && named < NAMED_MOST; wait++)
+    if (waits_for_table(s, wait, row)) {
+      if (named++ > 0)
+        phrase_add(phrase, ", ");
+      phrase_name(phrase, snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, wait));
+    }
+}
+
 static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *sink)
 {
   int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row);
   const char *target = snapshot_text(s, RELATION_TABLES, TABLES_TARGET, row);
   const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
   double contended = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
-  struct phrase key = {0}, sentence = {0};
-  char detail[512];
+  struct phrase key = {0}, sentence = {0}, waiters = {0};
+  char detail[2048];
   struct jsontext json;
 
   phrase_key(&key, "contention", target);
@@ -65,6 +97,9 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   jsontext_int(&json, "max_wait_us", table_int(s, TABLES_MAX_WAIT_US, row));
   jsontext_int(&json, "read_waiters", table_int(s, TABLES_READ_WAITERS, row));
   jsontext_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
+  name_waiters(s, row, &waiters);
+  if (waiters.text[0])
+    jsontext_text(&json, "waiters", waiters.text);
   jsontext_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
   jsontext_end(&json);
   finding_add(sink, &(struct finding){

@@ -235,17 +235,17 @@ void beam_lock_sampler_free(struct beam_lock_sampler *s)
   free(s);
 }
 
-/* Claims and starts when it has not yet. Before there is a thread its target is ours to use. */
+/* Claims and starts when it has not yet. Before there is a thread all is ours to use; afterwards `error` is its. */
 static void ensure_running(struct beam_lock_sampler *s)
 {
+  pid_t claimant = 0;
   if (s->started)
     return;
-  int error = s->claim >= 0 ? 0 : reach_claim(s->target, &s->claim, &s->claimant);
-  if (!error) {
-    s->claimant = 0;
-    error = start(s);
-  }
-  s->error = error;
+  s->error = s->claim >= 0 ? 0 : reach_claim(s->target, &s->claim, &claimant);
+  s->claimant = claimant;
+  int error = s->error ? 0 : start(s);
+  if (error)
+    s->error = error;
 }
 
 void beam_lock_sampler_plan(struct beam_lock_sampler *s, struct beam_lock_plan *plan)
