@@ -102,6 +102,43 @@ static void who_has_the_answer_is_not_blocked(void **state)
   test_waits_stop(&waits);
 }
 
+/* Two nodes, whose servers call each other: by name, and by pid. */
+static void a_callee_on_another_node_is_named_with_its_node(void **state)
+{
+  char name[2][64], line[2][256], text[512];
+  const char *const args[2][3] = {{"-sname", name[0], NULL}, {"-sname", name[1], NULL}};
+  struct test_waits here, there;
+  (void)state;
+  for (int i = 0; i < 2; i++)
+    (void)snprintf(name[i], sizeof name[i], "waits_%d_%d@localhost", (int)getpid(), i);
+  test_waits_start(&there, "waits:start([])", args[1]);
+  (void)snprintf(
+      text, sizeof text,
+      "pong = net_adm:ping('%s'), Pid = rpc:call('%s', erlang, whereis, [deaf]), "
+      "waits:waiting(by_name, fun() -> gen_server:call({deaf, '%s'}, x, infinity), ok end), "
+      "waits:waiting(by_pid, fun() -> gen_server:call(Pid, x, infinity), ok end)",
+      name[1], name[1], name[1]);
+  test_waits_start(&here, text, args[0]);
+  (void)snprintf(line[0], sizeof line[0], "by_name -> deaf@%s, gen_server:call, all, none",
+                 name[1]);
+  (void)snprintf(line[1], sizeof line[1], "by_pid -> -@%s, gen_server:call, all, none", name[1]);
+  const char *const lines[] = {line[0], line[1], NULL};
+  test_waits_expect(&here, lines);
+  test_waits_procs(&there);
+  for (size_t i = 0; i < here.sweep->wait_count; i++) {
+    const struct sweep_holder *holder = &here.sweep->holders[here.sweep->waits[i].holder_first];
+    char waiter[64], callee[64];
+    test_waits_name(&here, here.sweep->waits[i].waiter, waiter, sizeof waiter);
+    if (strcmp(waiter, "by_pid") != 0)
+      continue;
+    test_waits_name(&there, holder->actor, callee, sizeof callee);
+    assert_string_equal(callee, "deaf"); /* its key is the same, whoever speaks of it */
+    assert_int_not_equal(holder->creation, 0);
+  }
+  test_waits_stop(&here);
+  test_waits_stop(&there);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -109,6 +146,7 @@ int main(void)
       cmocka_unit_test(every_kind_of_call),
       cmocka_unit_test(a_flood_hides_no_circle),
       cmocka_unit_test(who_has_the_answer_is_not_blocked),
+      cmocka_unit_test(a_callee_on_another_node_is_named_with_its_node),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
