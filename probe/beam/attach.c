@@ -216,32 +216,44 @@ static int find_ets_list(struct attach *attach)
   return scan_ets_list(attach->node);
 }
 
+static int find_this_node(struct attach *attach)
+{
+  struct beam_node *node = attach->node;
+  return node->this_node ? 0 : scan_this_node(&attach->area, node);
+}
+
+static int find_persistent_terms(struct attach *attach)
+{
+  return scan_persistent_terms(&attach->area, attach->node);
+}
+
 static const struct step {
   const char *invariant, *words;
   int (*find)(struct attach *attach);
+  bool optional; /* without it a node is still of use */
 } STEPS[] = {
-    {"process-table", "nothing has the shape of a table of processes", find_process_table},
-    {"atom-table", "nothing has the shape of the table of atoms", find_atom_table},
-    {"schedulers", "nothing has the shape of its schedulers", find_schedulers},
-    {"code-ranges", "nothing has the shape of the ranges of loaded code", find_code_ranges},
-    {"ets-list", "no scheduler has a list of ETS tables", find_ets_list},
+    {"process-table", "nothing has the shape of a table of processes", find_process_table, false},
+    {"atom-table", "nothing has the shape of the table of atoms", find_atom_table, false},
+    {"schedulers", "nothing has the shape of its schedulers", find_schedulers, false},
+    {"code-ranges", "nothing has the shape of the ranges of loaded code", find_code_ranges, false},
+    {"ets-list", "no scheduler has a list of ETS tables", find_ets_list, false},
+    {"this-node", "nothing has the shape of its own name", find_this_node, true},
+    {"persistent-terms", "nothing has the shape of its persistent terms", find_persistent_terms,
+     true},
 };
 
 static int find_all(struct attach *attach)
 {
-  struct beam_node *node = attach->node;
   find_by_symbols(attach);
   for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
     int error = STEPS[i].find(attach);
+    if (error == -ENOENT && STEPS[i].optional && !is_young(attach->target))
+      continue;
     if (error == -ENOENT)
       return refuse_invariant(attach, -EPROTO, STEPS[i].words, STEPS[i].invariant);
     if (error)
       return refuse_read(attach, error);
   }
-  /* Without these a node is still of use: they stay 0. */
-  if (!node->this_node)
-    (void)scan_this_node(&attach->area, node);
-  (void)scan_persistent_terms(&attach->area, node);
   return 0;
 }
 
