@@ -22,8 +22,10 @@ struct reach_target;
  * run for every new process of the machine. */
 int beam_attach_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
 
-/* Fills *ret_node; `memory` is lent to it. -errno with the reason: -ENOTSUP a version without
- * layout, -EPROTO an invariant failed, -EPERM, -ESRCH. */
+/* Fills *ret_node; `memory` is lent to it. -errno with the reason: -ENOTSUP a version without a layout
+ * or near one, -EPROTO an invariant failed, -EAGAIN the node is booting: try again soon, -EPERM,
+ * -ESRCH. A version between those that have layouts is read with its neighbour's, corrected: then
+ * .calibrated is set, and .layout.major says whose it was. */
 int beam_attach(struct reach_target *target, struct beam_memory *memory, struct beam_node *ret_node,
                 char reason[SOURCE_REASON_BYTES]);
 
