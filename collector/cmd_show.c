@@ -204,7 +204,8 @@ static const struct question {
 } questions[] = {{"messages", FEED_MESSAGES, false},
                  {"senders", FEED_SENDERS, false},
                  {"stack", FEED_STACK, false},
-                 {"exits", FEED_EXITS, true}};
+                 {"exits", FEED_EXITS, true},
+                 {"locks", FEED_LOCKS, true}};
 
 static int show_answer(const struct options *options, const struct question *question,
                        struct complaint *complaint)
@@ -257,7 +258,7 @@ static int show(const struct options *options, struct complaint *complaint)
   return complaint_set(
       complaint, EXIT_TROUBLE,
       "there is no \"%s\" to show; there are targets, actors, waits, tables, call_graph, names, "
-      "alerts, gaps, graph, exits of a process, and messages, senders, stack of an ACTOR",
+      "alerts, gaps, graph, exits and locks of a process, and messages, senders, stack of an ACTOR",
       what);
 }
 
@@ -268,12 +269,13 @@ const struct command cmd_show = {
     .manual = "WHAT is a relation: targets, actors, waits, tables, call_graph, names, alerts or\n"
               "gaps, whose columns are in impasse-sql(5); or graph, a drawing of who waits for\n"
               "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR, or\n"
-              "exits, why the actors of one process (--target) end: where the runtime can\n"
-              "tell. ACTOR is a name, the id in angle brackets that it ends in, or the key of\n"
-              "the column actor. Senders and exits of an Erlang node take probes for at most a\n"
-              "second, and root. Without a time: now, from a running `impasse record` where one\n"
-              "answers, else by looking for a second. With --at the state of\n"
-              "that instant, with --since and --until all rows between, from a recording.\n"
+              "exits, why the actors of one process (--target) end, or locks, which of them wait\n"
+              "for locks and how long: where the runtime can tell. ACTOR is a name, the id in\n"
+              "angle brackets that it ends in, or the key of the column actor. Senders, exits\n"
+              "and locks of an Erlang node take probes for at most a second, and root. Without\n"
+              "a time: now, from a running `impasse record` where one answers, else by looking\n"
+              "for a second. With --at the state of that instant, with --since and --until all\n"
+              "rows between, from a recording.\n"
               "\n"
               "With --crash-dump FILE of an Erlang node that is no more: how it ended, from the\n"
               "erl_crash.dump that it left (- for standard input), with the same findings as of\n"

@@ -247,7 +247,7 @@ static void take_ask(struct peer *peer, const struct snapshot_question *question
     send_error(peer->fd, SNAPSHOT_ASK, -EACCES,
                "questions like this are for root, the owner of the process and the user who runs "
                "the recorder; use sudo");
-  } else if (!feed || peer->asked || question->question > FEED_EXITS) {
+  } else if (!feed || peer->asked || question->question > FEED_LOCKS) {
     send_error(peer->fd, SNAPSHOT_ASK, -EINVAL, "not a question that can be answered here");
   } else {
     peer->asked = true;

@@ -16,8 +16,9 @@
 
 #define FEED_NEWEST INT64_MAX
 
-/* Of one actor, but for FEED_EXITS, which is asked of a whole target (actor 0): why its actors end. */
-enum feed_question { FEED_MESSAGES, FEED_SENDERS, FEED_STACK, FEED_EXITS };
+/* Of one actor, but for those that are asked of a whole target (actor 0): FEED_EXITS, why its actors end, and
+ * FEED_LOCKS, which of them wait for locks, and how long. */
+enum feed_question { FEED_MESSAGES, FEED_SENDERS, FEED_STACK, FEED_EXITS, FEED_LOCKS };
 
 /* error: 0, or -errno with `text` saying what to do: -ENOENT nothing there at that time, -ENODATA
  * not recorded, -EOPNOTSUPP the source cannot know it. The snapshot is lent: snapshot_ref() it to

@@ -8,6 +8,7 @@
 #include "probe/beam/exact.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,9 +17,11 @@
 #include "probe/beam/exact_site.h"
 #include "probe/beam/exact_text.h"
 #include "probe/beam/term.h"
+#include "probe/reach/reach.h"
 
 enum {
   LOOKS_PER_S = 10,
+  LOOK_MS = 1000,
   NS_PER_S = 1000000000,
   WHO_BYTES = 320,
 };
@@ -287,4 +290,23 @@ int beam_exact_write(struct beam_exact *exact, struct beam_atoms *atoms, FILE *t
     write_waiter(exact->node, atoms, &totals.waiters[i], text);
   waits_totals_done(&totals);
   return 0;
+}
+
+int beam_exact_look(const struct beam_node *node, struct beam_atoms *atoms,
+                    const struct reach_target *target, FILE *text)
+{
+  char reason[SOURCE_REASON_BYTES] = "";
+  struct pollfd gone = {.fd = reach_pidfd(target), .events = POLLIN};
+  struct beam_exact *exact;
+  int error = beam_exact_open(node, target, &exact, reason);
+  if (error) {
+    (void)fprintf(text, "%s\n", reason);
+    return error;
+  }
+  (void)poll(&gone, 1, LOOK_MS); /* however it ends, what was counted until then is told */
+  if (beam_exact_stopped(exact, reason))
+    (void)fprintf(text, "%s\n", reason);
+  error = beam_exact_write(exact, atoms, text);
+  beam_exact_close(exact);
+  return error;
 }

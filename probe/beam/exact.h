@@ -41,4 +41,9 @@ bool beam_exact_stopped(struct beam_exact *exact, char reason[SOURCE_REASON_BYTE
 /* Writes for people: who waited longest for locks since it was opened, one process a line. */
 int beam_exact_write(struct beam_exact *exact, struct beam_atoms *atoms, FILE *text);
 
+/* The same of one second: opens, waits, writes, closes. When it is refused the text says why and what to
+ * do; errors as of beam_exact_open. */
+int beam_exact_look(const struct beam_node *node, struct beam_atoms *atoms,
+                    const struct reach_target *target, FILE *text);
+
 #endif

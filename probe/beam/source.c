@@ -371,11 +371,23 @@ static int write_exits(struct session *session, uint64_t actor, FILE *text)
   return error ? error : beam_exits_write(&session->node, session->atoms, session->target, text);
 }
 
+/* Since --exact was asked for, or of a second. */
+static int write_locks(struct session *session, uint64_t actor, FILE *text)
+{
+  (void)actor; /* it is asked of the whole node */
+  int error = check_node(session);
+  if (error)
+    return error;
+  return session->exact ? beam_exact_write(session->exact, session->atoms, text)
+                        : beam_exact_look(&session->node, session->atoms, session->target, text);
+}
+
 /* What a question is answered by; NULL: it cannot be. */
 static int (*const answers[])(struct session *session, uint64_t actor, FILE *text) = {
     [FEED_MESSAGES] = write_messages,
     [FEED_SENDERS] = write_senders,
     [FEED_EXITS] = write_exits,
+    [FEED_LOCKS] = write_locks,
 };
 
 static int source_ask(void *context, uint64_t actor, enum feed_question question, char **ret_text)

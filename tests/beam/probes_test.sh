@@ -24,6 +24,10 @@ run timeout 60 "$IMPASSE" show tables --exact --target "$node" --where "name = '
 expect_status 0
 expect_out ',battlefield,'
 expect_err "--exact: .*(each wait for a lock costs the node about 2\.1 us more|ended by themselves)"
+run "$IMPASSE" show locks --target "$node"
+expect_status 0
+expect_out '^[0-9]+ waiters for locks, [0-9]+ hits of the probes'
+expect_out '^fighter_[0-9] <0\.[0-9]+\.0>  [0-9]+ waits, '
 
 [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null || exit 0
 nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
