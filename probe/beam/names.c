@@ -45,8 +45,9 @@ struct beam_names {
   size_t page_count;
   uint32_t round, full;       /* numbers of the last begin, and of the last full one */
   size_t noted, noted_before; /* processes: since begin, and in the last full round */
-  size_t registered_before;
-  size_t slice, rechecks; /* what is left of them in this round */
+  bool in_full;
+  size_t registered_before; /* names that were read in the last full round */
+  size_t slice, rechecks;   /* what is left of them in this round */
   struct names_text text;
   size_t text_kept; /* bytes after the last compaction */
   struct names_functions functions;
@@ -119,7 +120,7 @@ struct beam_name *beam_names_at(const struct beam_names *names, uint32_t slot)
 }
 
 /* Texts of the dead are left out; what was not seen by the last full round is forgotten. */
-static int compact(struct beam_names *names)
+static void compact(struct beam_names *names)
 {
   struct names_text kept = {0};
   for (size_t page = 0; page < names->page_count; page++)
@@ -136,7 +137,6 @@ static int compact(struct beam_names *names)
   names->text = kept;
   names->text_kept = kept.used;
   names_functions_forget(&names->functions);
-  return 0;
 }
 
 int beam_names_begin(struct beam_names *names, bool full)
@@ -146,9 +146,10 @@ int beam_names_begin(struct beam_names *names, bool full)
     names_functions_forget(&names->functions);
   if (changed == -ENOMEM)
     return changed;
+  names->in_full = full;
   if (full) {
     if (names->text.used > 2 * names->text_kept + COMPACT_SLACK)
-      (void)compact(names);
+      compact(names);
     names->noted_before = names->noted;
     names->noted = 0;
     names->full++;
@@ -370,16 +371,14 @@ struct beam_name *beam_names_note(struct beam_names *names, const struct beam_pr
 static void resolve_registration(struct beam_names *names, const struct registration *r)
 {
   struct beam_name *entry = entry_at(names, r->slot);
-  char text[BEAM_ATOM_BYTES + 1];
-  if (!entry || !beam_is_atom(r->name))
+  size_t n;
+  const char *text = entry ? beam_atom_text(names->atoms, r->name, &n) : NULL;
+  if (!text) /* unreadable: perhaps the next time */
     return;
   if (entry->atom != r->name || entry->registered != r->registered || !entry->text) {
     entry->registered = r->registered;
     entry->atom = r->name;
-    size_t n = beam_atom_copy(names->atoms, r->name, text, sizeof text);
-    if (n == 0) /* the atom '' is a name, too */
-      n = (size_t)snprintf(text, sizeof text, "''");
-    set_text(names, entry, text, n);
+    set_text(names, entry, n > 0 ? text : "''", n > 0 ? n : 2); /* the atom '' is a name, too */
   }
   entry->flags |= BEAM_NAME_REGISTERED;
   names_index_put(&names->index, r->name, r->slot);
@@ -441,7 +440,8 @@ int beam_names_resolve(struct beam_names *names)
                             names->wanted_count);
   for (size_t i = 0; i < names->wanted_count && !error; i++)
     resolve_wanted(names, &names->wanted[i], &names->entries[i]);
-  names->registered_before = names->registration_count;
+  if (names->in_full)
+    names->registered_before = names->registration_count;
   return error;
 }
 

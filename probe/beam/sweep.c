@@ -260,7 +260,9 @@ static void fill_depth(struct beam_sweep *state, const struct beam_proc_facts *f
     whole = state->parted < PARTED_MOST && beam_proc_depth(state->node, facts, &depth);
     state->parted++;
   }
-  row->depth = depth < 0 ? VALUE_UNKNOWN : depth;
+  if (depth < 0)
+    return;
+  row->depth = depth;
   row->depth_is = whole ? DEPTH_EXACT : DEPTH_AT_LEAST;
 }
 
@@ -320,7 +322,7 @@ static void add_row(struct beam_sweep *state, const struct beam_proc_facts *fact
   row->work_count = facts->reductions;
   row->function = beam_names_function(state->names, facts, &drains);
   fill_depth(state, facts, row);
-  if (drains)
+  if (drains && row->depth_is == DEPTH_EXACT)
     row->depth_is = DEPTH_AT_LEAST;
   if (row->state == ACTOR_RECEIVE && facts->searched)
     row->head = facts->head;

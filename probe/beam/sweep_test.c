@@ -138,6 +138,33 @@ static void parts_and_rounds_list_the_hot_and_the_blocked(void **state)
   test_node_stop(node);
 }
 
+/* ---- mailboxes ---- */
+
+/* Many send at once to one that keeps its messages off its heap and does not run: such a mailbox comes to
+ * have parallel in-queues. */
+static const char PARALLEL[] =
+    "Self = self(), To = spawn(fun() -> process_flag(message_queue_data, off_heap), Self ! set, "
+    "receive never -> ok end end), receive set -> ok end, register(receiver, To), "
+    "erlang:suspend_process(To), Senders = [spawn_monitor(fun() -> [To ! {N, I} || I <- "
+    "lists:seq(1, 20000)] end) || N <- lists:seq(1, 8)], "
+    "[receive {'DOWN', M, _, _, _} -> ok end || {_, M} <- Senders]";
+
+static void messages_in_parallel_queues_are_all_counted(void **state)
+{
+  (void)state;
+  struct test_node *node = test_node_start(PARALLEL, (const char *[]){"+S", "4:4", NULL});
+  void *session = open_source(node);
+  struct sweep *sweep = take(source_beam.sweep, session);
+  const struct sweep_actor *receiver = find_named(sweep, "receiver");
+  assert_non_null(receiver);
+  assert_int_equal(receiver->state, ACTOR_SUSPENDED);
+  assert_int_equal(receiver->depth, 160000);
+  assert_int_equal(receiver->depth_is, DEPTH_EXACT);
+  sweep_free(sweep);
+  source_beam.close(session);
+  test_node_stop(node);
+}
+
 /* ---- names that change ---- */
 
 static const char RENAMED[] =
@@ -359,6 +386,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parts_and_rounds_list_the_hot_and_the_blocked),
+      cmocka_unit_test(messages_in_parallel_queues_are_all_counted),
       cmocka_unit_test(a_name_is_followed_from_sweep_to_sweep),
       cmocka_unit_test(a_stopped_node_is_read_like_any_other),
       cmocka_unit_test(no_garbage_comes_out_of_a_node_that_spawns_without_end),
