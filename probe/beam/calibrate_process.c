@@ -184,14 +184,22 @@ static enum calibrate_answer check_instruction(const struct calibrate *c,
              : CALIBRATE_FAILS;
 }
 
+/* While a process has an abandoned heap, the size is still that one's. */
 static enum calibrate_answer check_heap(const struct calibrate *c,
                                         const struct calibrate_process *p)
 {
   const struct beam_layout *layout = &c->node->layout;
-  uint64_t heap, end, words;
-  return ANSWER[word_of(p, layout->p_heap, &heap) && word_of(p, layout->p_hend, &end) &&
-                word_of(p, layout->p_heapsz, &words) && scan_is_pointer(heap, WORD) &&
-                scan_is_pointer(end, WORD) && heap < end && (end - heap) / WORD == words];
+  uint64_t heap, end, words, abandoned;
+  if (!word_of(p, layout->p_heap, &heap) || !word_of(p, layout->p_hend, &end) ||
+      !word_of(p, layout->p_heapsz, &words) || !scan_is_pointer(heap, WORD) ||
+      !scan_is_pointer(end, WORD) || heap >= end)
+    return CALIBRATE_FAILS;
+  if ((end - heap) / WORD == words)
+    return CALIBRATE_HOLDS;
+  return layout->p_abandoned >= 0 && word_of(p, layout->p_abandoned, &abandoned) &&
+                 scan_is_pointer(abandoned, WORD)
+             ? CALIBRATE_SILENT
+             : CALIBRATE_FAILS;
 }
 
 /* The heap grows up, the stack from its end down; they never meet. */

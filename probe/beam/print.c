@@ -32,12 +32,15 @@ static const struct release {
   int from;
   const enum print_kind *kinds;
   unsigned bits_per_size; /* sizes of heap binaries count so many bits */
+  bool spread_ports;      /* numbers of ports are spread over cache lines */
+  bool long_aliases;      /* printed with the numbers of their owner's pid */
   int32_t fun_module;     /* ErlFunEntry.module */
   bool fun_says_external; /* in its header; before, in word 4 */
 } releases[] = {
-    {29, kinds_27, 1, 40, true},
-    {27, kinds_27, 1, 32, false},
-    {0, kinds_24, 8, 32, false},
+    {29, kinds_27, 1, true, true, 40, true},
+    {27, kinds_27, 1, true, true, 32, false},
+    {26, kinds_24, 8, true, true, 32, false},
+    {0, kinds_24, 8, false, false, 32, false},
 };
 
 static const struct release *release_of(const struct print *print)
@@ -216,14 +219,34 @@ void print_pid(const struct print *print, uint64_t pid_word, struct print_text *
 static void reference(const struct print *print, const struct print_box *box,
                       struct print_text *text)
 {
-  uint32_t words[4];
+  uint32_t words[6] = {0};
+  bool alias = box->count > 2 && release_of(print)->long_aliases;
 
   if (box->count < 2 ||
-      print_memory_read(print->memory, box->address + 8, words, sizeof words) < 0 ||
-      words[0] != UINT32_MAX)
+      print_memory_read(print->memory, box->address + 8, words, alias ? 24 : 16) < 0 ||
+      words[0] != UINT32_MAX) {
     print_text_words(text, "#Ref<>");
+    return;
+  }
+  print_text_words(text, "#Ref<0");
+  for (size_t i = alias ? 5 : 3; i > 0; i--)
+    print_text_format(text, ".%u", words[i]);
+  print_text_words(text, ">");
+}
+
+/* From OTP 26 on the number of a port lies in its word as its table has it. That table is not read: of the first ports of
+ * each line, where most are, the number is told. */
+static void port(const struct print *print, uint64_t term, struct print_text *text)
+{
+  enum { LINE_BITS = 3, SURE = 1 << 16 };
+  uint64_t data = term >> 4 & 0xfffffff;
+
+  if (!release_of(print)->spread_ports)
+    print_text_format(text, "#Port<0.%llu>", (unsigned long long)data);
+  else if (data < SURE && data % (1 << LINE_BITS) == 0)
+    print_text_format(text, "#Port<0.%llu>", (unsigned long long)data >> LINE_BITS);
   else
-    print_text_format(text, "#Ref<0.%u.%u.%u>", words[3], words[2], words[1]);
+    print_text_words(text, "#Port<>");
 }
 
 /* header | node | next | two 32-bit numbers, or for a reference their count and the numbers */
@@ -552,7 +575,7 @@ static void any(const struct print *print, uint64_t term, struct print_text *tex
   else if (beam_is_pid(term))
     print_pid(print, term, text);
   else if (beam_is_port(term))
-    print_text_format(text, "#Port<0.%llu>", (unsigned long long)(term >> 4 & 0xfffffff));
+    port(print, term, text);
   else if (depth == 0)
     print_text_words(text, "...");
   else if (beam_is_list(term))
