@@ -2,6 +2,7 @@
 #include "probe/beam/dump.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ struct dump {
   struct sweep_table *table; /* of this section */
   bool ended;                /* "=end" was seen */
   int64_t wall_ms;
-  uint32_t slogan; /* text */
-  uint64_t told;   /* bytes, to `progress` */
+  uint32_t slogan, abort; /* texts */
+  uint64_t told;          /* bytes, to `progress` */
 };
 
 /* What a section does with its first line ("=proc:<0.9.0>" without "=proc:") and with the others. begin returns 1 when
@@ -137,6 +138,14 @@ static int peer_line(struct dump *dump, struct dump_line line)
     return 0;
   return dump_rows_add_peer(&dump->rows, dump->channel,
                             sweep_add_text(dump->rows.sweep, name, (size_t)length));
+}
+
+/* "=abort:CRASH DUMP SIZE LIMIT REACHED" */
+static int begin_abort(struct dump *dump, struct dump_line rest)
+{
+  dump->abort = sweep_add_text(dump->rows.sweep, rest.bytes,
+                               rest.length < SLOGAN_BYTES ? rest.length : SLOGAN_BYTES);
+  return 0;
 }
 
 static int begin_end(struct dump *dump, struct dump_line rest)
@@ -266,6 +275,7 @@ static const struct section sections[] = {
     {"=proc_stack:", begin_deep, stack_line, NULL},
     {"=proc_heap:", begin_deep, heap_line, NULL},
     {"=ets:", begin_table, table_line, end_table},
+    {"=abort:", begin_abort, NULL, NULL},
     {"=end", begin_end, NULL, NULL},
 };
 
@@ -330,26 +340,31 @@ static int read_all(struct dump *dump, dump_progress_fn *progress, void *context
   return dump_deep_end(&dump->deep, &dump->rows);
 }
 
-static void add_gap(struct sweep *sweep, const char *reason, uint64_t count)
+/* A copy: the text of a sweep may move while it is added to. */
+static void copy_text(const struct dump *dump, uint32_t text, const char *otherwise,
+                      char ret_words[SLOGAN_BYTES + 1])
+{
+  const char *words = sweep_text(dump->rows.sweep, text);
+
+  (void)snprintf(ret_words, SLOGAN_BYTES + 1, "%s", words ? words : otherwise);
+}
+
+static void add_gap(struct sweep *sweep, uint32_t reason, int64_t count)
 {
   struct sweep_gap *gap = sweep_add_gap(sweep);
 
   if (gap) {
-    gap->reason = sweep_add_text(sweep, reason, strlen(reason));
-    gap->count = count ? (int64_t)count : VALUE_UNKNOWN;
+    gap->reason = reason;
+    gap->count = count;
   }
 }
 
 static void finish(struct dump *dump)
 {
   struct sweep *sweep = dump->rows.sweep;
-  const char *slogan = sweep_text(sweep, dump->slogan);
-  char words[SLOGAN_BYTES + 1] = "no slogan";
+  char words[SLOGAN_BYTES + 1];
 
-  if (slogan) { /* the text may move while it is added to */
-    words[0] = '\0';
-    (void)strncat(words, slogan, sizeof words - 1);
-  }
+  copy_text(dump, dump->slogan, "no slogan", words);
   sweep->instant = true;
   sweep->target.state = TARGET_GONE;
   sweep->target.crashed = true;
@@ -359,10 +374,14 @@ static void finish(struct dump *dump)
   if (!sweep->target.name)
     sweep->target.name = sweep_add_text(sweep, "nonode@nohost", 13);
   sweep->target.unique_name = true;
+  copy_text(dump, dump->abort, "it was not written whole", words);
   if (!dump->ended)
-    add_gap(sweep, "the crash dump ends before its end: it was not written whole", 0);
+    add_gap(sweep, sweep_add_format(sweep, "the crash dump ends before its end: %s", words),
+            VALUE_UNKNOWN);
   if (dump->lines.cut)
-    add_gap(sweep, "lines of the crash dump were too long to be read whole", dump->lines.cut);
+    add_gap(sweep,
+            sweep_add_format(sweep, "lines of the crash dump were too long to be read whole"),
+            (int64_t)dump->lines.cut);
   dump_rows_finish(&dump->rows);
 }
 

@@ -258,6 +258,18 @@ static void test_a_dump_that_is_cut_off_is_read_as_far_as_it_goes(void **state)
   }
 }
 
+static void test_a_dump_that_was_aborted_says_why(void **state)
+{
+  struct sweep *sweep =
+      sweep_of(BEGIN PLAIN("<0.83.0>", "") "Mo\n=abort:CRASH DUMP SIZE LIMIT REACHED\n");
+
+  (void)state;
+  assert_int_equal(sweep->gap_count, 1);
+  assert_string_equal(sweep_text(sweep, sweep->gaps[0].reason),
+                      "the crash dump ends before its end: CRASH DUMP SIZE LIMIT REACHED");
+  sweep_free(sweep);
+}
+
 /* A line longer than the buffer is read up to there, and said; what follows it is read. */
 static void test_endless_lines_are_counted(void **state)
 {
@@ -366,6 +378,7 @@ int main(void)
       cmocka_unit_test(test_the_dictionary_tells_the_initial_call),
       cmocka_unit_test(test_what_stands_twice_is_taken_once),
       cmocka_unit_test(test_a_dump_that_is_cut_off_is_read_as_far_as_it_goes),
+      cmocka_unit_test(test_a_dump_that_was_aborted_says_why),
       cmocka_unit_test(test_endless_lines_are_counted),
       cmocka_unit_test(test_a_real_dump_says_what_the_node_said),
   };
