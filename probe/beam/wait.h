@@ -34,7 +34,9 @@ void beam_waits_free(struct beam_waits *waits);
 
 /* Adds a wait (and its holders) to the sweep for each candidate that is blocked in a call, and sets
  * nothing else: the caller marks the waiters' rows as blocked. Candidates are not running, not
- * collecting garbage, not exiting, and have monitors. Fills since nothing: first seen counts.
+ * collecting garbage, not exiting, and have monitors; of those that are about to run, who has its
+ * answer is left out. Fills since nothing: first seen counts. Who has a reference in its frame, but
+ * may well wait for whatever comes, gets a wait that is `any` and open: free in the graph.
  * Links that are part of a circle are looked at again for whether anybody else could answer (see
  * proof.h), and are `exclusive` when nobody can. 0, -ENOMEM, -ESRCH. */
 int beam_waits_read(struct beam_waits *waits, const struct beam_proc *candidates, size_t count,

@@ -139,6 +139,39 @@ static void a_callee_on_another_node_is_named_with_its_node(void **state)
   test_waits_stop(&there);
 }
 
+static void calls_of_elixir(void **state)
+{
+  static const char EBIN[] = "/usr/lib/elixir/lib/elixir/ebin";
+  static const char *const ARGS[] = {"-pa", EBIN, NULL};
+  static const char *const LINES[] = {"await -> -, Task.await, all, none",
+                                      "await_many -> - -, Task.await_many, all, unknown",
+                                      "yield -> -, Task.yield, all, none",
+                                      "yield_many -> -, Task.yield_many, all, unknown",
+                                      "agent -> deaf, GenServer.call, all, some",
+                                      "genserver -> deaf, GenServer.call, all, some",
+                                      NULL};
+  struct test_waits waits;
+  (void)state;
+  if (getenv("IMPASSE_TEST_ERL") || access(EBIN, R_OK) != 0) {
+    (void)fprintf(stderr,
+                  "skipped: Elixir is for the machine's own release only (package elixir)\n");
+    skip();
+  }
+  test_waits_start(&waits,
+                   "waits:start([]), "
+                   "T = fun() -> 'Elixir.Task':async(fun() -> receive never -> ok end end) end, "
+                   "[waits:waiting(N, F) || {N, F} <- ["
+                   "{await, fun() -> 'Elixir.Task':await(T(), infinity), ok end}, "
+                   "{await_many, fun() -> 'Elixir.Task':await_many([T(), T()], infinity), ok end}, "
+                   "{yield, fun() -> 'Elixir.Task':yield(T(), infinity), ok end}, "
+                   "{yield_many, fun() -> 'Elixir.Task':yield_many([T(), T()], 3600000), ok end}, "
+                   "{agent, fun() -> 'Elixir.Agent':get(deaf, fun(X) -> X end, 3600000), ok end}, "
+                   "{genserver, fun() -> 'Elixir.GenServer':call(deaf, x, 3600000), ok end}]]",
+                   ARGS);
+  test_waits_expect(&waits, LINES);
+  test_waits_stop(&waits);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -147,6 +180,7 @@ int main(void)
       cmocka_unit_test(a_flood_hides_no_circle),
       cmocka_unit_test(who_has_the_answer_is_not_blocked),
       cmocka_unit_test(a_callee_on_another_node_is_named_with_its_node),
+      cmocka_unit_test(calls_of_elixir),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
