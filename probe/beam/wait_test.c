@@ -106,11 +106,12 @@ static void who_has_the_answer_is_not_blocked(void **state)
 static void a_callee_on_another_node_is_named_with_its_node(void **state)
 {
   char name[2][64], line[2][256], text[512];
-  const char *const args[2][3] = {{"-sname", name[0], NULL}, {"-sname", name[1], NULL}};
+  const char *const args[2][5] = {{"-name", name[0], "-setcookie", "waits", NULL},
+                                  {"-name", name[1], "-setcookie", "waits", NULL}};
   struct test_waits here, there;
   (void)state;
   for (int i = 0; i < 2; i++)
-    (void)snprintf(name[i], sizeof name[i], "waits_%d_%d@localhost", (int)getpid(), i);
+    (void)snprintf(name[i], sizeof name[i], "waits_%d_%d@127.0.0.1", (int)getpid(), i);
   test_waits_start(&there, "waits:start([])", args[1]);
   (void)snprintf(
       text, sizeof text,
