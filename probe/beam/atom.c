@@ -2,8 +2,9 @@
  * atom.c - see atom.h.
  *
  *    IndexTable.seg_table --> page of 1024 pointers --> Atom { length, index, text }
- *    text: a pointer to the bytes; where the layout has none, a binary as a term (OTP 29): a short one
- *    { header, size in bits, bytes }, a long one { header, pointer to the bytes, first bit, last bit }
+ *    text: a pointer to the bytes; where the layout has none, a binary as a term (OTP 29):
+ *          a short one { header, size in bits, bytes }
+ *          a long one  { header, pointer to the bytes, first bit, last bit }
  *
  * (Layout: erts/emulator/beam/atom.h, index.h, erl_bits.h.)
  */

@@ -3,7 +3,7 @@
  *
  *    three { modules, n, allocated, mid }, of which the active code index tells the one in force
  *        modules --> n x { begin, end } ascending --> begin: BeamCodeHeader
- *            { number of functions, ..., functions[] } --> infos ascending { ..., M, F, arity, code }
+ *            { number of functions, ..., functions[] } --> infos ascending { ..., M, F, arity }
  *
  * (Layout: erts/emulator/beam/beam_ranges.c, beam_code.h.)
  */

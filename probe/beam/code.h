@@ -22,14 +22,15 @@ enum { BEAM_ARITY_MOST = 255 };
 struct beam_code *beam_code_new(const struct beam_node *node); /* NULL without memory */
 void beam_code_free(struct beam_code *code);
 
-/* Reads the ranges again where they changed; once before each sweep. 1: they did, so what an address
- * was in may have changed; 0: no; or -errno. */
+/* Reads the ranges again where they changed; once before each sweep. 1: they did, so what an
+ * address was in may have changed; 0: no; or -errno. */
 int beam_code_begin(struct beam_code *code);
 
 /* 0, or -ENOENT where the address is in no module (stubs of the runtime, hibernation). */
 int beam_code_function(struct beam_code *code, uint64_t instruction, struct beam_mfa *ret_mfa);
 
-/* The {module, function, arity} at an address of the target: 0, -ENOENT where there is none, -EFAULT. */
+/* The {module, function, arity} at an address of the target: 0, -ENOENT where there is none,
+ * -EFAULT. */
 int beam_code_mfa(const struct beam_node *node, uint64_t address, struct beam_mfa *ret_mfa);
 
 #endif

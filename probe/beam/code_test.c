@@ -20,8 +20,8 @@ struct readers {
   struct beam_code *code;
 };
 
-/* A process that says who it is, waits in a module that was compiled under way, and is loaded when the
- * test says so. */
+/* A process that says who it is, waits in a module that was compiled under way, and is loaded when
+ * the test says so. */
 static const char TEXT[] =
     "Form = fun(T) -> {ok, Tokens, _} = erl_scan:string(T), {ok, F} = "
     "erl_parse:parse_form(Tokens), F end, "
@@ -88,7 +88,7 @@ static void atoms_of_a_node_have_their_texts(void **state)
   const uint64_t absurd = (UINT64_C(1) << 31) << 6 | 0x0b;
   char text[4];
   size_t length;
-  /* The first atoms of every release (erts/emulator/beam/atom.names): '_' comes before all others. */
+  /* The first atoms of every release, by erts/emulator/beam/atom.names. */
   assert_true(beam_atom_is(readers.atoms, 0x0b | 1 << 6, "true") ||
               beam_atom_is(readers.atoms, 0x0b, "false") || beam_atom_is(readers.atoms, 0x0b, "_"));
   assert_null(beam_atom_text(readers.atoms, absurd, &length));

@@ -2,8 +2,8 @@
  * hot.h - which processes of a large node are looked at each second, between two full sweeps: the
  * blocked, the deep, the growing and the named, at most HOT_MOST of them, the hottest first.
  *
- * During a full sweep each process is offered with how hot it is; afterwards the list holds those that
- * were hottest. Bounded whatever is offered. One thread.
+ * During a full sweep each process is offered with how hot it is; afterwards the list holds those
+ * that were hottest. Bounded whatever is offered. One thread.
  */
 #ifndef IMPASSE_PROBE_BEAM_HOT_H
 #define IMPASSE_PROBE_BEAM_HOT_H

@@ -191,8 +191,8 @@ static void set_text(struct beam_names *names, struct beam_name *entry, const ch
     entry->text = names_text_add(&names->text, text, length);
 }
 
-/* A function that was not passed by name, or the one that proc_lib starts all of its processes with,
- * tells nothing. */
+/* A function that was not passed by name, or the one that proc_lib starts all of its processes
+ * with, tells nothing. */
 static bool tells_something(struct beam_names *names, const struct beam_mfa *mfa)
 {
   if (!beam_is_atom(mfa->module) || !beam_is_atom(mfa->function) || mfa->arity > BEAM_ARITY_MOST)

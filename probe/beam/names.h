@@ -5,14 +5,14 @@
  *    name                                                          where it stands
  *    registered name                                               RegProc
  *    label and pid: "conn 7 <0.512.0>"                             dictionary, from OTP 27
- *    initial call and pid: "rabbit_reader:init/3 <0.512.0>"        dictionary; else where it was spawned
+ *    initial call and pid: "rabbit_reader:init/3 <0.512.0>"        dictionary, or struct process
  *    pid, for whom the initial call says nothing (a bare fun)
  *
- * All texts are in one block, so that a full sweep takes them over as they are: a text is an offset in
- * it, 0 is none. One entry for each slot of the process table, valid for the pid that it names.
- * Dictionaries of processes seen for the first time are read in slices (BEAM_NAMES_SLICE); until then
- * a process is called by its initial call or pid. Labels, and names that are registered under the
- * same address, are looked at again in slices, too.
+ * All texts are in one block, so that a full sweep takes them over as they are: a text is an offset
+ * in it, 0 is none. One entry for each slot of the process table, valid for the pid that it names.
+ * Dictionaries of processes seen for the first time are read in slices (BEAM_NAMES_SLICE); until
+ * then a process is called by its initial call or pid. Labels, and names that are registered under
+ * the same address, are looked at again in slices, too.
  *
  *    begin, then note each process, then resolve, then texts
  *
@@ -60,8 +60,8 @@ void beam_names_free(struct beam_names *names);
  * -ENOMEM. */
 int beam_names_begin(struct beam_names *names, bool full);
 
-/* The name of a process; NULL without memory. `depth` is the caller's to set. *ret_later: resolving will
- * tell, or may change it. */
+/* The name of a process; NULL without memory. `depth` is the caller's to set. *ret_later: resolving
+ * will tell, or may change it. */
 struct beam_name *beam_names_note(struct beam_names *names, const struct beam_proc_facts *facts,
                                   bool *ret_later);
 

@@ -1,9 +1,10 @@
 /*
- * names_dict.h - what the dictionaries of processes tell of where they come from: `$initial_call` and
- * `$ancestors`, which proc_lib puts there, and `$process_label` (OTP 27, proc_lib:set_label).
+ * names_dict.h - what the dictionaries of processes tell of where they come from: `$initial_call`
+ * and `$ancestors`, which proc_lib puts there, and `$process_label` (OTP 27, proc_lib:set_label).
  *
- * Many dictionaries are read in waves: each wave is one batch of small reads, and what they show makes
- * the next one. Dictionaries are hash tables of tuples {Key, Value} and of lists of such tuples.
+ * Many dictionaries are read in waves: each wave is one batch of small reads, and what they show
+ * makes the next one. Dictionaries are hash tables of tuples {Key, Value} and of lists of such
+ * tuples.
  */
 #ifndef IMPASSE_PROBE_BEAM_NAMES_DICT_H
 #define IMPASSE_PROBE_BEAM_NAMES_DICT_H

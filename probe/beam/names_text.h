@@ -1,6 +1,6 @@
 /*
- * names_text.h - a block of texts that grows, and a table that finds texts of functions in it. Texts
- * are offsets, 0 is none. Used by names.c alone.
+ * names_text.h - a block of texts that grows, and a table that finds texts of functions in it.
+ * Texts are offsets, 0 is none. Used by names.c alone.
  */
 #ifndef IMPASSE_PROBE_BEAM_NAMES_TEXT_H
 #define IMPASSE_PROBE_BEAM_NAMES_TEXT_H
@@ -18,7 +18,7 @@ struct names_text {
 uint32_t names_text_add(struct names_text *text, const char *bytes, size_t length);
 void names_text_done(struct names_text *text);
 
-/* What a function's text is found by: an address {address, 0, kind}, or {module, function, arity}. */
+/* What a function's text is found by: {address, 0, kind}, or {module, function, arity}. */
 struct names_key {
   uint64_t words[3];
 };

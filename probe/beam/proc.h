@@ -1,6 +1,7 @@
 /*
  * proc.h - struct process of a node, decoded: what one sweep takes from each; and reading many of
- * them at once. (The name `process` is taken by probe/process, which tells what a Linux process has.)
+ * them at once. (The name `process` is taken by probe/process, which tells what a Linux process
+ * has.)
  *
  * Not here: names (names.h), rows (sweep.h), waits (wait.h).
  */
@@ -13,8 +14,8 @@
 
 #include "probe/beam/node.h"
 
-/* Bits of a process's state (ERTS_PSFLG_* in erl_process.h), the same in OTP 24 to 29; the low six are
- * three priorities. */
+/* Bits of a process's state (ERTS_PSFLG_* in erl_process.h), the same in OTP 24 to 29; the low six
+ * are three priorities. */
 enum beam_state_bits {
   BEAM_STATE_FREE = 1 << 10,
   BEAM_STATE_EXITING = 1 << 11,
@@ -81,9 +82,9 @@ enum beam_proc_read beam_proc_decode(const struct beam_node *node, const char *b
                                      struct beam_proc_place place,
                                      struct beam_proc_facts *ret_facts);
 
-/* Reads the processes at `places`, neighbours in one piece, and tells `each` of them in their order;
- * ascending addresses read fastest. `facts` is NULL unless `how` is BEAM_PROC_READ. 0, -ENOMEM,
- * -ESRCH, -EPERM. */
+/* Reads the processes at `places`, neighbours in one piece, and tells `each` of them in their
+ * order; ascending addresses read fastest. `facts` is NULL unless `how` is BEAM_PROC_READ. 0,
+ * -ENOMEM, -ESRCH, -EPERM. */
 typedef void beam_proc_each_fn(void *context, size_t index, enum beam_proc_read how,
                                const struct beam_proc_facts *facts);
 int beam_proc_each(const struct beam_node *node, const struct beam_proc_place *places, size_t count,

@@ -1,11 +1,11 @@
 /*
- * source.c - the source `beam`: Erlang nodes as they are, with no cookie, no code in the node and no
- * probe. It attaches, puts the readers of this folder together into sweeps, and tells apart how a node
- * came to an end.
+ * source.c - the source `beam`: Erlang nodes as they are, with no cookie, no code in the node and
+ * no probe. It attaches, puts the readers of this folder together into sweeps, and tells apart how
+ * a node came to an end.
  *
  *    what is seen                                         what is told
  *    the process table where it was                       rows, also of a stopped node
- *    the process lives, its table is not there any more   unreadable: exec'd into NAME, or swapped out
+ *    the process lives, its table is not there any more   unreadable: exec'd, or swapped out
  *    the process is gone                                  gone
  *
  * Not here: finding the tables (attach.c), processes (sweep.c), calls (wait.c), ETS (table.c).
@@ -139,7 +139,7 @@ static void say_execed(const struct session *session, struct sweep *sweep)
   say(sweep, TARGET_UNREADABLE, reason);
 }
 
-/* Not an orderly end is any but the status 0: an emulator that fails aborts, or halts with another. */
+/* Only the status 0 is an orderly end: an emulator that fails aborts, or halts with another. */
 static void say_gone(const struct session *session, struct sweep *sweep)
 {
   char reason[SOURCE_REASON_BYTES] = "exited or was killed";

@@ -28,8 +28,8 @@ struct wanted {
   uint64_t word;
 };
 
-/* A row before it has its place: rows come by address and go out by key, and moving what is a line of
- * the cache costs half of moving a whole row. */
+/* A row before it has its place: rows come by address and go out by key, and moving what is a line
+ * of the cache costs half of moving a whole row. */
 struct staged {
   uint64_t key, parent, head;
   int64_t depth, memory_bytes, work_count;
@@ -135,8 +135,8 @@ static int take_slots(struct beam_sweep *state, const uint64_t *addresses, uint3
   return 0;
 }
 
-/* Slots of a part of the table that cannot be read (it was swapped out): those that were known there are
- * lost until it can. */
+/* Slots of a part of the table that cannot be read (it was swapped out): those that were known
+ * there are lost until it can. */
 static void lose_slots(struct beam_sweep *state, uint32_t first, uint32_t count)
 {
   for (uint32_t slot = first; slot < first + count; slot++)

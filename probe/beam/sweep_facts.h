@@ -29,7 +29,8 @@ struct sweep_facts {
 void sweep_facts_init(struct sweep_facts *facts, const struct beam_node *node);
 
 /* Reads and sets those of sweep->target that a node tells; what cannot be read stays unknown. The
- * counters are right as long as it is called before 2^32 processes were born since the last time. */
+ * counters are right as long as it is called before 2^32 processes were born since the last time.
+ */
 void sweep_facts_fill(struct sweep_facts *facts, struct beam_atoms *atoms, struct sweep *sweep);
 
 /* Pure; the first value only begins. */

@@ -1,6 +1,7 @@
 /*
- * sweep_hostile_test.c - sweeps, parts and rounds of a recorded node whose memory is damaged at random, thousands of
- * times: what comes out is always a sweep that holds its promises, after bounded reading, or an error.
+ * sweep_hostile_test.c - sweeps, parts and rounds of a recorded node whose memory is damaged at
+ * random, thousands of times: what comes out is always a sweep that holds its promises, after
+ * bounded reading, or an error.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,8 @@ enum {
   BYTES_MOST = 64 << 20,
 };
 
-/* Some of all that a sweep looks at: names, labels, ancestors, calls, mailboxes, a name that is long. */
+/* Some of all that a sweep looks at: names, labels, ancestors, calls, mailboxes, a name that is
+ * long. */
 static const char TEXT[] =
     "register(callee, spawn(fun() -> receive never -> ok end end)), "
     "[spawn(fun() -> gen:call(callee, '$gen_call', hello, infinity) end) || _ <- lists:seq(1, "

@@ -1,6 +1,6 @@
 /*
- * sweep_test.c - sweeps, parts and rounds of real nodes, also of those that are stopped, killed while
- * they are read, or spawn and end a million processes a second.
+ * sweep_test.c - sweeps, parts and rounds of real nodes, also of those that are stopped, killed
+ * while they are read, or spawn and end a million processes a second.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,8 +140,8 @@ static void parts_and_rounds_list_the_hot_and_the_blocked(void **state)
 
 /* ---- mailboxes ---- */
 
-/* Many send at once to one that keeps its messages off its heap and does not run: such a mailbox comes to
- * have parallel in-queues. */
+/* Many send at once to one that keeps its messages off its heap and does not run: such a mailbox
+ * comes to have parallel in-queues. */
 static const char PARALLEL[] =
     "Self = self(), To = spawn(fun() -> process_flag(message_queue_data, off_heap), Self ! set, "
     "receive never -> ok end end), receive set -> ok end, register(receiver, To), "

@@ -1,6 +1,6 @@
 /*
- * sweep_truth_test.c - what a sweep says of each process of a real node is what the node itself says:
- * some thousand idle processes of all kinds, every field.
+ * sweep_truth_test.c - what a sweep says of each process of a real node is what the node itself
+ * says: some thousand idle processes of all kinds, every field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,7 +116,8 @@ static void compare(const struct sweep *sweep, const struct truth *truth, int32_
   if (row->work_count < truth->reductions || row->work_count > truth->reductions + ASKING)
     fail_msg("%s: reductions %lld, wanted %lld", truth->name, (long long)row->work_count,
              truth->reductions);
-  /* Messages that a process has not looked at belong to its mailbox yet: the node adds them up, one by one. */
+  /* Messages that a process has not looked at belong to its mailbox yet: the node adds them up, one
+   * by one. */
   long long memory = truth->heap_words * 8 + struct_bytes;
   if (row->memory_bytes > memory || (row->memory_bytes < memory && truth->depth == 0))
     fail_msg("%s: memory %lld, wanted %lld", truth->name, (long long)row->memory_bytes, memory);
@@ -159,7 +160,8 @@ static void every_field_of_every_process_is_what_the_node_says(void **state)
     compare(sweep, &truth[i], node->node.layout.sz_process);
   (void)printf("%zu processes of OTP %d compared\n", count, node->node.otp);
 
-  /* What no process_info tells: who is called by a registered name, and what a mailbox begins with. */
+  /* What no process_info tells: who is called by a registered name, and what a mailbox begins with.
+   */
   const struct sweep_actor *server = find_named(sweep, "server_7");
   assert_int_equal(server->flags, SWEEP_ACTOR_REGISTERED | SWEEP_ACTOR_NAMED);
   assert_int_equal(server->head, 0);
