@@ -1,6 +1,6 @@
 /*
  * sweep_test.c - sweeps, parts and rounds of real nodes, also of those that are stopped, killed
- * while they are read, or spawn and end a million processes a second.
+ * while they are read, or spawn processes without end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
