@@ -167,12 +167,20 @@ static void make_copy(pid_t pid, const char *path, bool hidden)
   free(bytes);
 }
 
+/* The part of a path before `end`, which is in it. */
+static void cut_at(const char *path, const char *end, char ret_part[PATH_MAX])
+{
+  assert_non_null(end);
+  memcpy(ret_part, path, (size_t)(end - path));
+  ret_part[end - path] = '\0';
+}
+
 /* Starts the copy as erl would start the original: with the folders of the one that runs. */
 static struct test_node *start_copy(const char *path, const char *original)
 {
   char folder[PATH_MAX], root[PATH_MAX], command[PATH_MAX * 3];
-  (void)snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(original, '/') - original), original);
-  (void)snprintf(root, sizeof root, "%.*s", (int)(strstr(original, "/erts-") - original), original);
+  cut_at(original, strrchr(original, '/'), folder);
+  cut_at(original, strstr(original, "/erts-"), root);
   (void)setenv("BINDIR", folder, 1);
   (void)setenv("ROOTDIR", root, 1);
   (void)setenv("EMU", "beam", 1);

@@ -354,7 +354,8 @@ static enum calibrate_answer check_queue_length(const struct calibrate *c,
     return CALIBRATE_FAILS;
   if (middle && !sorted_only)
     return CALIBRATE_SILENT;
-  uint64_t count = count_chain(c, first); /* with the marks that receives have put between messages */
+  uint64_t count =
+      count_chain(c, first); /* with the marks that receives have put between messages */
   return ANSWER[length + MARKS_MOST >= count && (count == MESSAGES_MOST || length <= count)];
 }
 
@@ -495,7 +496,7 @@ const struct calibrate_process_invariant CALIBRATE_PROCESS_INVARIANTS[] = {
      "the size of a heap is not that between its ends",
      check_heap,
      8,
-     990,
+     970,
      {OF(p_heap), OF(p_hend), OF(p_abandoned), OF(p_heapsz)}},
     {"heap-top",
      "the used part of a heap is not inside of it",
