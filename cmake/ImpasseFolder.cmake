@@ -1,5 +1,6 @@
-# impasse_folder(NAME DIR [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...] [TEST_DEPENDS lib...])
-#   A static library of all *.c in DIR but *_test.c, and one test for each *_test.c beside them.
+# impasse_folder(NAME DIR [FOLDERS folder...] [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...] [TEST_DEPENDS lib...])
+#   A static library of all *.c in DIR (and in the FOLDERS below it) but *_test.c, and one test for each *_test.c beside
+#   them.
 #   Its face is a directory that holds nothing but a link to DIR under DIR's own path: `#include "DIR/x.h"` works for
 #   those who name NAME in DEPENDS and for nobody else. DEPENDS is PRIVATE, so faces do not travel on.
 # impasse_headers(NAME DIR FILES file...)   the same for headers without a library.
@@ -25,12 +26,18 @@ function(impasse_face name dir)
 endfunction()
 
 function(impasse_folder name dir)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES;SOURCES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "FOLDERS;DEPENDS;LIBRARIES;SOURCES;TEST_DEPENDS" ${ARGN})
   set(full ${CMAKE_SOURCE_DIR}/${dir})
+  set(folders ${full})
+  foreach(folder IN LISTS arg_FOLDERS)
+    list(APPEND folders ${full}/${folder})
+  endforeach()
+  list(TRANSFORM folders APPEND /*.c OUTPUT_VARIABLE source_patterns)
+  list(TRANSFORM folders APPEND /*_test.c OUTPUT_VARIABLE test_patterns)
   impasse_face(${name} ${dir})
   set(sources ${arg_SOURCES})
   if(NOT sources)
-    file(GLOB sources CONFIGURE_DEPENDS ${full}/*.c)
+    file(GLOB sources CONFIGURE_DEPENDS ${source_patterns})
     list(FILTER sources EXCLUDE REGEX "_test\\.c$")
   endif()
   if(NOT sources) # a folder whose first file is still to be written
@@ -42,7 +49,7 @@ function(impasse_folder name dir)
   target_include_directories(${name} PUBLIC ${CMAKE_BINARY_DIR}/faces/${name})
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS} ${arg_LIBRARIES})
   if(IMPASSE_TESTS)
-    file(GLOB tests CONFIGURE_DEPENDS ${full}/*_test.c)
+    file(GLOB tests CONFIGURE_DEPENDS ${test_patterns})
     foreach(test IN LISTS tests)
       get_filename_component(stem ${test} NAME_WE)
       impasse_test(${name}.${stem} SOURCES ${test} DEPENDS ${name} ${arg_DEPENDS} ${arg_TEST_DEPENDS}

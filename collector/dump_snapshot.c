@@ -16,7 +16,7 @@
 
 #include "model/sweep.h"
 #include "model/tick.h"
-#include "probe/beam/dump.h"
+#include "probe/beam/dump/dump.h"
 
 #define BEGIN_NS UINT64_C(1000000000)
 #define STILL_NS UINT64_C(3000000000)

@@ -1,6 +1,6 @@
 /*
  * dump_snapshot.h - the snapshot of an Erlang crash dump: the node as it was when it ended, through the same model and
- * the same detectors as one that lives. Not for reading the dump (probe/beam/dump.h).
+ * the same detectors as one that lives. Not for reading the dump (probe/beam/dump/dump.h).
  */
 #ifndef IMPASSE_COLLECTOR_DUMP_SNAPSHOT_H
 #define IMPASSE_COLLECTOR_DUMP_SNAPSHOT_H

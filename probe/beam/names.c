@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/beam/mailbox/print.h"
 #include "probe/beam/names_dict.h"
 #include "probe/beam/names_index.h"
 #include "probe/beam/names_text.h"
-#include "probe/beam/print.h"
 #include "probe/beam/term.h"
 
 enum {

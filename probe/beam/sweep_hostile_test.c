@@ -14,7 +14,7 @@
 #include "probe/beam/sweep_facts.h"
 #include "probe/beam/test_node.h"
 #include "probe/beam/test_segments.h"
-#include "probe/beam/wait.h"
+#include "probe/beam/wait/wait.h"
 
 enum {
   RUNS = 3000,

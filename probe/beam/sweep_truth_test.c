@@ -12,7 +12,7 @@
 
 #include "probe/beam/term.h"
 #include "probe/beam/test_node.h"
-#include "probe/beam/test_waits.h"
+#include "probe/beam/wait/test_waits.h"
 #include "probe/source.h"
 
 extern const struct source source_beam;

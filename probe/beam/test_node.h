@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "probe/beam/attach.h"
+#include "probe/beam/attach/attach.h"
 #include "probe/beam/node.h"
 
 enum { TEST_NODE_DEADLINE_MS = 60000, TEST_NODE_ARGS_MOST = 64, TEST_NODE_SKIPPED = 77 };

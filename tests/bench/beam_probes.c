@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "probe/beam/exact.h"
-#include "probe/beam/senders.h"
-#include "probe/beam/test_exact.h"
+#include "probe/beam/exact/exact.h"
+#include "probe/beam/exact/senders.h"
+#include "probe/beam/exact/test_exact.h"
 
 enum { TURNS = 8, WINDOW_MS = 1000 };
 

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "probe/beam/attach.h"
-#include "probe/beam/lock_sampler.h"
+#include "probe/beam/attach/attach.h"
+#include "probe/beam/table/lock_sampler.h"
 
 enum { LOOKS = 200, PAIRS = 9, TURN_MS = 1500 };
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "probe/beam/attach_inner.h"
+#include "probe/beam/attach/attach_inner.h"
 #include "probe/beam/test_node.h"
 #include "probe/beam/test_segments.h"
 

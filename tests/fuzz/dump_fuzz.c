@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "model/sweep.h"
-#include "probe/beam/dump.h"
+#include "probe/beam/dump/dump.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

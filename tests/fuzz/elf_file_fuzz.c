@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "probe/beam/elf_file.h"
-#include "probe/beam/release.h"
+#include "probe/beam/attach/elf_file.h"
+#include "probe/beam/attach/release.h"
 
 static void check_release(const struct release *release)
 {

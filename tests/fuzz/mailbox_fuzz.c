@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "probe/beam/mailbox.h"
+#include "probe/beam/mailbox/mailbox.h"
 #include "probe/beam/test_segments.h"
 
 enum {

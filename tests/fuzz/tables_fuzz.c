@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "probe/beam/lock.h"
-#include "probe/beam/table.h"
+#include "probe/beam/table/lock.h"
+#include "probe/beam/table/table.h"
 #include "probe/beam/test_segments.h"
 
 enum {

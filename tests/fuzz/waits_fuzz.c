@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "probe/beam/proof_unread.h"
 #include "probe/beam/test_segments.h"
-#include "probe/beam/wait.h"
+#include "probe/beam/wait/proof_unread.h"
+#include "probe/beam/wait/wait.h"
 
 enum { HEAD_BYTES = 2, RELEASES = 4, PROCS = 3, READS_MOST = 100000 };
 #define BASE UINT64_C(0x7f0000000000)
