@@ -15,10 +15,6 @@ free_port() {
   echo $port
 }
 
-cleanup() {
-  epmd -kill >/dev/null 2>&1 || true # the test's own, on its own port
-}
-
 broker() {
   command -v erl >/dev/null || skip "erlang is not installed"
   plugins=$(echo "$(./otp.sh unpack rabbitmq-server)"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)

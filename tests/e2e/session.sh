@@ -25,6 +25,13 @@ cleanup() {
   :
 }
 
+# Daemons that a process of the test left behind (epmd) know the test's own state directory.
+end_strays() {
+  grep -lasF "XDG_STATE_HOME=$work/state" /proc/[0-9]*/environ | cut -d/ -f3 | while read -r pid; do
+    kill -KILL "$pid" 2>/dev/null || true # grep found itself, too
+  done
+}
+
 finish() {
   code=$?
   trap - EXIT
@@ -34,6 +41,7 @@ finish() {
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true # so that a shell which tells of killed jobs keeps quiet
   done
+  end_strays
   if [ "$code" -ne 0 ] && [ "$code" -ne 77 ]; then
     echo "$test: failed; what was said last:" >&2
     for file in "$work"/*.out "$work"/*.err "$work/out" "$work/err"; do
