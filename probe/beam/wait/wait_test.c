@@ -102,16 +102,23 @@ static void who_has_the_answer_is_not_blocked(void **state)
   test_waits_stop(&waits);
 }
 
-/* Two nodes, whose servers call each other: by name, and by pid. */
+/* Two nodes, whose servers call each other: by name, and by pid. They have an address each and the
+ * port that they are told, so that they need no epmd, which would outlive them. */
 static void a_callee_on_another_node_is_named_with_its_node(void **state)
 {
-  char name[2][64], line[2][256], text[512];
-  const char *const args[2][5] = {{"-name", name[0], "-setcookie", "waits", NULL},
-                                  {"-name", name[1], "-setcookie", "waits", NULL}};
+  char name[2][64], address[2][32], port[16], line[2][256], text[512];
   struct test_waits here, there;
   (void)state;
-  for (int i = 0; i < 2; i++)
-    (void)snprintf(name[i], sizeof name[i], "waits_%d_%d@127.0.0.1", (int)getpid(), i);
+  (void)snprintf(port, sizeof port, "%d", 20000 + (int)getpid() % 10000);
+  for (int i = 0; i < 2; i++) {
+    (void)snprintf(name[i], sizeof name[i], "waits_%d_%d@127.0.0.%d", (int)getpid(), i, i + 1);
+    (void)snprintf(address[i], sizeof address[i], "{127,0,0,%d}", i + 1);
+  }
+  const char *const args[2][13] = {
+      {"-start_epmd", "false", "-erl_epmd_port", port, "-setcookie", "waits", "-name", name[0],
+       "-kernel", "inet_dist_use_interface", address[0], NULL},
+      {"-start_epmd", "false", "-erl_epmd_port", port, "-setcookie", "waits", "-name", name[1],
+       "-kernel", "inet_dist_use_interface", address[1], NULL}};
   test_waits_start(&there, "waits:start([])", args[1]);
   (void)snprintf(
       text, sizeof text,
