@@ -48,6 +48,7 @@ struct beam_node {
   uint32_t dirty_cpu_count, dirty_io_count;
   int32_t ets_list_offset;              /* in ErtsSchedulerData, measured; -1 unknown */
   uint64_t this_node;                   /* ErlNode of the node itself; 0 unknown */
+  uint64_t dist_table;                  /* Hash of connections to other nodes; 0 unknown */
   uint64_t db_hash, db_tree, db_catree; /* method tables of ETS kinds; 0 unknown */
   uint64_t persistent_terms;            /* address of the pointer to their table; 0 unknown */
 };

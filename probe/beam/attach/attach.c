@@ -160,6 +160,7 @@ static void find_by_symbols(struct attach *attach)
   node->dirty_cpu_schedulers = symbol_word(attach, "erts_aligned_dirty_cpu_scheduler_data");
   node->dirty_io_schedulers = symbol_word(attach, "erts_aligned_dirty_io_scheduler_data");
   node->this_node = symbol_word(attach, "erts_this_node");
+  node->dist_table = symbol(attach, "erts_dist_table");
   node->db_hash = symbol(attach, "db_hash");
   node->db_tree = symbol(attach, "db_tree");
   node->db_catree = symbol(attach, "db_catree");
@@ -168,7 +169,7 @@ static void find_by_symbols(struct attach *attach)
 
 /* ---- its structures ----------------------------------------------------------------------------------------------- */
 
-/* Where the name of the table of atoms may stand: the end of a longer text serves, too. */
+/* Where the name of a table may stand: the end of a longer text serves, too. */
 struct names {
   uint64_t base, addresses[NAMES_MOST];
   size_t count;
@@ -222,6 +223,16 @@ static int find_this_node(struct attach *attach)
   return node->this_node ? 0 : scan_this_node(&attach->area, node);
 }
 
+static int find_dist_table(struct attach *attach)
+{
+  static const char name[] = "dist_table";
+  struct names names = {.base = attach->node->base};
+  if (attach->node->dist_table)
+    return 0;
+  (void)elf_file_search(&attach->file, name, sizeof name, add_name, &names); /* .count says */
+  return scan_dist_table(&attach->area, attach->node, names.addresses, names.count);
+}
+
 static int find_persistent_terms(struct attach *attach)
 {
   return scan_persistent_terms(&attach->area, attach->node);
@@ -238,6 +249,7 @@ static const struct step {
     {"code-ranges", "nothing has the shape of the ranges of loaded code", find_code_ranges, false},
     {"ets-list", "no scheduler has a list of ETS tables", find_ets_list, false},
     {"this-node", "nothing has the shape of its own name", find_this_node, true},
+    {"connections", "nothing has the shape of its table of connections", find_dist_table, true},
     {"persistent-terms", "nothing has the shape of its persistent terms", find_persistent_terms,
      true},
 };

@@ -42,7 +42,7 @@ static void check_node(const struct test_node *node)
   assert_true(found->scheduler_stride % 64 == 0);
   assert_true(found->ets_list_offset > 0 && found->ets_list_offset % 8 == 0);
   assert_true(found->atom_table && found->code_ranges && found->active_code_index);
-  assert_true(found->this_node && found->persistent_terms);
+  assert_true(found->this_node && found->dist_table && found->persistent_terms);
   assert_true(count_processes(node) > 20);
 }
 
@@ -122,9 +122,13 @@ static char *read_link(pid_t pid)
 /* Renames what the emulator exports, so that nobody can look it up. */
 static void hide_symbols(unsigned char *bytes, size_t size)
 {
-  static const char *const prefixes[] = {"erts_proc",      "erts_atom_table",
-                                         "erts_aligned_",  "the_active_code_index",
-                                         "erts_this_node", "db_"};
+  static const char *const prefixes[] = {"erts_proc",
+                                         "erts_atom_table",
+                                         "erts_aligned_",
+                                         "the_active_code_index",
+                                         "erts_this_node",
+                                         "erts_dist_table",
+                                         "db_"};
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
     size_t length = strlen(prefixes[i]);
     unsigned char *place = bytes;
@@ -223,6 +227,7 @@ static void a_copy_is_attached(bool hidden, bool deleted)
   SAME(atom_table);
   SAME(code_ranges);
   SAME(active_code_index);
+  SAME(dist_table);
   SAME(persistent_terms);
 #undef SAME
   assert_int_equal(node->node.scheduler_count, plain->node.scheduler_count);

@@ -462,3 +462,30 @@ int scan_this_node(const struct scan_area *area, struct beam_node *node)
   }
   return -ENOENT;
 }
+
+/* ---- connections to other nodes ---------------------------------------------------------------------------------- */
+
+int scan_dist_table(const struct scan_area *area, struct beam_node *node, const uint64_t *names,
+                    size_t name_count)
+{
+  enum { BUCKETS_BITS_MOST = 32 };
+  const struct beam_layout *layout = &node->layout;
+  uint64_t bucket;
+  if (layout->it_htname < 0 || layout->h_shift < 0 || layout->h_bucket < layout->it_htname ||
+      layout->h_bucket < layout->h_shift)
+    return -ENOENT;
+  for (size_t at = 0; at + (size_t)layout->h_bucket + WORD <= area->length; at += WORD) {
+    const unsigned char *bytes = area->bytes + at;
+    uint64_t name = beam_u64(bytes, layout->it_htname);
+    uint32_t bits = 64 - beam_u32(bytes, layout->h_shift);
+    size_t i = 0;
+    while (i < name_count && names[i] != name)
+      i++;
+    if (i == name_count || bits == 0 || bits > BUCKETS_BITS_MOST ||
+        beam_memory_word(node->memory, beam_u64(bytes, layout->h_bucket), &bucket) != 0)
+      continue;
+    node->dist_table = area->address + at;
+    return 0;
+  }
+  return -ENOENT;
+}

@@ -54,6 +54,10 @@ int scan_ets_list(struct beam_node *node);
 /* this_node: the node record whose connection record bears the same name and stands beside it. */
 int scan_this_node(const struct scan_area *area, struct beam_node *node);
 
+/* dist_table: the hash table whose name is the text at one of `names`. */
+int scan_dist_table(const struct scan_area *area, struct beam_node *node, const uint64_t *names,
+                    size_t name_count);
+
 /* persistent_terms. */
 int scan_persistent_terms(const struct scan_area *area, struct beam_node *node);
 

@@ -86,14 +86,12 @@ static bool bytes_at(const struct beam_node *node, const struct walk *walk, uint
   return plausible(address) && beam_memory_read(node->memory, address, ret_bytes, length) == 0;
 }
 
-/* Offset of the key's word from the node: key_offset counts from the begin of the allocation, as offset does. */
+/* The word of the node's key. Two nodes share an allocation, that of who monitors and that of who is monitored: key_offset
+ * counts from the node itself, offset is how far the node lies in the allocation. */
 static bool key_word(const struct beam_node *node, const struct walk *walk, uint64_t *ret_key)
 {
-  const struct beam_layout *layout = &node->layout;
-  uint64_t before = beam_u16(walk->bytes, layout->mn_offset);
-  uint64_t key = beam_u16(walk->bytes, layout->mn_keyoff);
-  return key >= before && key - before < NODE_BYTES &&
-         bytes_at(node, walk, walk->at + key - before, ret_key, sizeof *ret_key);
+  uint64_t key = beam_u16(walk->bytes, node->layout.mn_keyoff);
+  return key < NODE_BYTES && bytes_at(node, walk, walk->at + key, ret_key, sizeof *ret_key);
 }
 
 /* The order of the tree: keys that are no box come first, then references of this node by the bytes of their numbers,
@@ -119,15 +117,21 @@ static bool compare(const struct beam_node *node, const struct walk *walk, int *
 
 static void take(const struct beam_node *node, const struct walk *walk)
 {
+  const struct beam_layout *layout = &node->layout;
   struct beam_monitor_lookup *lookup = walk->lookup;
-  uint64_t name = 0;
+  uint64_t name = 0, connection = 0;
+  uint64_t begin = walk->at - beam_u16(walk->bytes, layout->mn_offset);
   lookup->found = true;
   lookup->address = walk->at;
-  lookup->other = beam_u64(walk->bytes, node->layout.mn_other);
-  if (beam_is_atom(lookup->other) &&
-      bytes_at(node, walk, walk->at + (uint64_t)node->layout.mde_name, &name, sizeof name) &&
-      beam_is_atom(name))
-    lookup->name = name;
+  lookup->other = beam_u64(walk->bytes, layout->mn_other);
+  if (!beam_is_atom(lookup->other) ||
+      !bytes_at(node, walk, begin + (uint64_t)layout->mde_name, &name, sizeof name) ||
+      !beam_is_atom(name))
+    return;
+  lookup->name = name;
+  if (layout->mde_dist >= 0 &&
+      bytes_at(node, walk, begin + (uint64_t)layout->mde_dist, &connection, sizeof connection))
+    lookup->connection = connection;
 }
 
 /* Looks at the node that was read and goes down. False when the walk is over. */
@@ -156,6 +160,7 @@ static int find_block(struct walks *walks, struct beam_monitor_lookup *lookups, 
   for (size_t i = 0; i < count; i++) {
     lookups[i].found = lookups[i].unreadable = false;
     lookups[i].address = lookups[i].other = lookups[i].name = 0;
+    lookups[i].connection = 0;
     walks->walk[i].lookup = &lookups[i];
     walks->walk[i].at = lookups[i].root;
     if (plausible(lookups[i].root))

@@ -3,7 +3,7 @@
  * many processes at once, one level of all trees with one batch of reads.
  *
  *    p->common.u.alive.monitors --> node { parent right left other | offset key_offset flags }
- *                                     \-- + key_offset - offset --> reference --> its numbers, in the same allocation
+ *                                     \-- + key_offset --> reference --> its numbers, in the same allocation
  *
  * A walk does not trust the tree: it is bounded in depth, and what it finds has the numbers that were asked for.
  * (Layout and order: erts/emulator/beam/erl_monitor_link.[hc], OTP 24 to 29.)
@@ -45,6 +45,7 @@ struct beam_monitor_lookup {
       other; /* out, a term: pid, boxed external pid, port, or atom (a node's name, or a kind of monitor) */
   uint64_t
       name; /* out: registered name on that node, an atom, where `other` is a node's name; 0 none */
+  uint64_t connection; /* out: to that node, an ErtsMonLnkDist; 0 none */
 };
 
 /* Fills the out fields of all. Reads at most 64 levels of each tree. 0, -ENOMEM, -EPERM, -ESRCH. */

@@ -6,7 +6,14 @@
 
 #include "probe/beam/term.h"
 
-enum { BOX_BYTES = 64, NODE_BYTES = 128 };
+enum {
+  BOX_BYTES = 64,
+  NODE_BYTES = 128,
+  TABLE_BYTES = 256, /* the head of a hash table */
+  ENTRY_BYTES = 512, /* a DistEntry, as far as it is looked at */
+  BUCKETS_MOST = 4096,
+  ENTRIES_MOST = 4096,
+};
 
 struct reading {
   uint8_t box[BOX_BYTES];
@@ -108,4 +115,58 @@ int beam_remote_node(const struct beam_node *node, uint64_t address, uint64_t *r
   *ret_name = name;
   *ret_creation = beam_u32(bytes, layout->n_creation);
   return 0;
+}
+
+/* ---- connections ---- */
+
+static bool has_connection_layout(const struct beam_layout *layout)
+{
+  return layout->h_bucket >= 0 && layout->h_bucket + 8 <= TABLE_BYTES && layout->h_shift >= 0 &&
+         layout->h_shift + 4 <= TABLE_BYTES && layout->de_mld >= 0 &&
+         layout->de_mld + 8 <= ENTRY_BYTES && layout->de_creation >= 0 &&
+         layout->de_creation + 4 <= ENTRY_BYTES;
+}
+
+/* The table's buckets: 2^(64 - shift), each the first of a list that is linked by the entries' first words. */
+static int read_buckets(const struct beam_node *node, uint64_t *ret_buckets, size_t *ret_count)
+{
+  unsigned char table[TABLE_BYTES];
+  const struct beam_layout *layout = &node->layout;
+  if (node->dist_table == 0 || !has_connection_layout(layout))
+    return -ENOTSUP;
+  if (beam_memory_read(node->memory, node->dist_table, table, sizeof table) != 0)
+    return -EFAULT;
+  uint32_t shift = beam_u32(table, layout->h_shift);
+  if (shift > 63 || shift < 32)
+    return -EFAULT;
+  size_t count = (size_t)1 << (64 - shift);
+  *ret_count = count < BUCKETS_MOST ? count : BUCKETS_MOST;
+  return beam_memory_read(node->memory, beam_u64(table, layout->h_bucket), ret_buckets,
+                          *ret_count * sizeof *ret_buckets);
+}
+
+int beam_remote_connections(const struct beam_node *node,
+                            struct beam_remote_connection *ret_connections, size_t room)
+{
+  const struct beam_layout *layout = &node->layout;
+  uint64_t buckets[BUCKETS_MOST];
+  unsigned char entry[ENTRY_BYTES];
+  size_t count = 0, bucket_count = 0, left = ENTRIES_MOST, found = 0;
+  size_t bytes = (size_t)layout->de_mld + 8;
+  int error = read_buckets(node, buckets, &bucket_count);
+  if (error)
+    return error;
+  if (bytes < (size_t)layout->de_creation + 4)
+    bytes = (size_t)layout->de_creation + 4;
+  for (; count < bucket_count; count++)
+    for (uint64_t at = buckets[count]; at != 0 && left > 0 && found < room; left--) {
+      if (beam_memory_read(node->memory, at, entry, bytes) != 0)
+        break; /* it has just gone */
+      at = beam_u64(entry, 0);
+      uint64_t address = beam_u64(entry, layout->de_mld);
+      if (address != 0)
+        ret_connections[found++] =
+            (struct beam_remote_connection){address, beam_u32(entry, layout->de_creation)};
+    }
+  return (int)found;
 }

@@ -8,6 +8,8 @@
 #include "probe/beam/term.h"
 #include "probe/beam/wait/remote.h"
 
+enum { CONNECTIONS_MOST = 4096 };
+
 struct rows {
   const struct beam_node *node;
   struct beam_atoms *atoms;
@@ -16,7 +18,9 @@ struct rows {
   struct sweep *sweep;
   struct beam_remote_pid *remotes; /* of the monitors that have one, in their order */
   size_t remote_count, remote_next;
-  uint64_t own_name; /* of this node, an atom; 0 unknown */
+  uint64_t own_name;                          /* of this node, an atom; 0 unknown */
+  struct beam_remote_connection *connections; /* NULL not read yet */
+  int connection_count;                       /* or -errno */
 };
 
 static bool is_remote(const struct beam_monitor_lookup *monitor)
@@ -56,6 +60,26 @@ struct holder {
   uint32_t creation;
 };
 
+/* Who has a name on another node. Nobody who is known, where the connection is no more: word of that is under way. */
+static struct holder named_on_node(struct rows *rows, const struct beam_monitor_lookup *monitor)
+{
+  struct holder holder = {.peer = monitor->other, .name = monitor->name};
+  if (!rows->connections) {
+    rows->connections = calloc(CONNECTIONS_MOST, sizeof *rows->connections);
+    rows->connection_count =
+        rows->connections ? beam_remote_connections(rows->node, rows->connections, CONNECTIONS_MOST)
+                          : -ENOMEM;
+  }
+  if (rows->connection_count < 0)
+    return holder;
+  for (int i = 0; i < rows->connection_count; i++)
+    if (rows->connections[i].address == monitor->connection) {
+      holder.creation = rows->connections[i].creation;
+      return holder;
+    }
+  return (struct holder){0};
+}
+
 static struct holder holder_of(struct rows *rows, const struct beam_monitor_lookup *monitor)
 {
   struct holder holder = {0};
@@ -69,7 +93,7 @@ static struct holder holder_of(struct rows *rows, const struct beam_monitor_look
   } else if (monitor->name != 0 && monitor->other == rows->own_name) {
     holder.actor = rows->world->by_name(rows->world->context, monitor->name);
   } else if (monitor->name != 0) {
-    holder = (struct holder){.peer = monitor->other, .name = monitor->name};
+    holder = named_on_node(rows, monitor);
   }
   return holder;
 }
@@ -149,5 +173,6 @@ int beam_wait_rows_add(const struct beam_node *node, struct beam_atoms *atoms,
   for (size_t i = 0; !error && i < count; i++)
     error = add_row(&rows, &claims[i]);
   free(rows.remotes);
+  free(rows.connections);
   return error;
 }
