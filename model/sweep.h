@@ -70,6 +70,9 @@ struct sweep_target {
    * with `creation`, the number of its incarnation, it is what sweep_holder.peer means. */
   uint32_t peer;
   uint32_t creation;
+  /* Its network namespace, 0 unknown. Where several have the same peer and creation (pods that were started in one
+   * second), the one in the namespace of who speaks of it is meant. */
+  uint64_t network;
   bool unique_name; /* the name alone tells it on this host (an Erlang node): no ":pid" is added */
   bool crashed;     /* state gone, and not by an orderly exit: `blind` warns */
   int64_t uid;
@@ -155,7 +158,7 @@ struct sweep_holder {
   uint64_t target; /* TARGET_KEY; 0 = the sweep's own target, or peer's */
   uint64_t actor;  /* key; 0 with a peer: whoever has the registered name `name` there */
   /* The holder is in whichever target says that it is this peer (sweep_target.peer and .creation);
-   * it is unknown where none does, or several do. Text, 0 = no peer. */
+   * it is unknown where none does, or several do (see sweep_target.network). Text, 0 = no peer. */
   uint32_t peer;
   uint32_t creation;
   /* text: the registered name, where `actor` is 0; else what to call it where it is unknown (the

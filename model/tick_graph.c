@@ -31,6 +31,7 @@ struct peers {
   struct peer {
     const char *name;
     uint32_t creation;
+    uint64_t network;
     const struct tick_target *target;
   } * list;
   size_t count;
@@ -161,7 +162,8 @@ static bool peer_of(const struct tick_target *target, struct peer *ret_peer)
       const char *name = known[k] ? sweep_text(known[k], known[k]->target.peer) : NULL;
 
       if (name) {
-        *ret_peer = (struct peer){name, known[k]->target.creation, target};
+        *ret_peer =
+            (struct peer){name, known[k]->target.creation, known[k]->target.network, target};
         return true;
       }
     }
@@ -183,9 +185,29 @@ static int list_peers(struct build *b)
   return 0;
 }
 
+/* Of peers[low .. end) the only one in the same network as `own`, or NULL. */
+static const struct tick_target *find_neighbour(const struct peers *peers, size_t low, size_t end,
+                                                const struct tick_target *own)
+{
+  const struct tick_target *found = NULL;
+  uint64_t network = 0;
+
+  for (size_t i = 0; i < peers->count; i++)
+    if (peers->list[i].target == own)
+      network = peers->list[i].network;
+  for (size_t i = low; i < end && network; i++) {
+    if (peers->list[i].network != network)
+      continue;
+    if (found)
+      return NULL;
+    found = peers->list[i].target;
+  }
+  return found;
+}
+
 /* The only target that can be meant, or NULL. An unknown creation is that of any of its name. */
 static const struct tick_target *find_peer(const struct peers *peers, const char *name,
-                                           uint32_t creation)
+                                           uint32_t creation, const struct tick_target *own)
 {
   struct peer wanted = {.name = name, .creation = creation};
   size_t low = 0, high = peers->count, end;
@@ -201,7 +223,9 @@ static const struct tick_target *find_peer(const struct peers *peers, const char
   for (end = low; end < peers->count && strcmp(peers->list[end].name, name) == 0; end++)
     if (creation && peers->list[end].creation != creation)
       break;
-  return end - low == 1 ? peers->list[low].target : NULL;
+  if (end - low == 1)
+    return peers->list[low].target;
+  return find_neighbour(peers, low, end, own);
 }
 
 static const struct tick_target *target_of_holder(const struct build *b,
@@ -210,7 +234,7 @@ static const struct tick_target *target_of_holder(const struct build *b,
                                                   const struct sweep_holder *holder)
 {
   if (holder->peer)
-    return find_peer(&b->peers, sweep_text(sweep, holder->peer), holder->creation);
+    return find_peer(&b->peers, sweep_text(sweep, holder->peer), holder->creation, own);
   return holder->target == own->key ? own : tick_memory_target(b->memory, holder->target);
 }
 

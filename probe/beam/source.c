@@ -39,6 +39,7 @@ enum { STAT_BYTES = 4096, EXE_BYTES = 512 };
 struct session {
   struct reach_target *target;
   uint64_t target_key;
+  uint64_t network;    /* namespace; 0 unknown */
   char exe[EXE_BYTES]; /* its executable, "" unknown */
   struct beam_memory memory;
   struct beam_node node;
@@ -90,6 +91,17 @@ static int make_readers(struct session *session)
   return beam_tables_new(node, session->atoms, session->target, &session->tables);
 }
 
+/* "net:[4026531840]" */
+static uint64_t network_of(const struct reach_target *target)
+{
+  static const char begin[] = "net:[";
+  char text[64];
+  if (reach_link(target, "ns/net", text, sizeof text) != 0 ||
+      strncmp(text, begin, strlen(begin)) != 0)
+    return 0;
+  return strtoull(text + strlen(begin), NULL, 10);
+}
+
 static int source_open(struct reach_target *target, void **ret_session,
                        char reason[SOURCE_REASON_BYTES])
 {
@@ -98,6 +110,7 @@ static int source_open(struct reach_target *target, void **ret_session,
     return -ENOMEM;
   session->target = target;
   session->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
+  session->network = network_of(target);
   if (reach_link(target, "exe", session->exe, sizeof session->exe) != 0)
     session->exe[0] = '\0';
   beam_memory_init(&session->memory, target);
@@ -272,6 +285,7 @@ static int fill(struct session *session, struct sweep *sweep)
     return error;
   if (sweep->kind != SWEEP_ROUND) {
     sweep_facts_fill(&session->facts, session->atoms, sweep);
+    sweep->target.network = session->network;
     tell_losses(session, sweep);
     tell_exact(session, sweep);
   }

@@ -221,8 +221,8 @@ static void do_young(struct scenario *sc, const struct line *line)
   sc->world->target_key = TARGET_KEY(START_NS / (10 * WORLD_MS), 4242);
 }
 
-/* process NAME PID [peer PEER] [creation N] [uid N]: a further one, or one that is there already;
- * what follows is about it. */
+/* process NAME PID [peer PEER] [creation N] [network N] [uid N]: a further one, or one that is
+ * there already; what follows is about it. */
 static void do_process(struct scenario *sc, const struct line *line)
 {
   uint64_t key = TARGET_KEY(TARGET_START_TICKS, number(sc, line, word(sc, line, 2)));
@@ -241,6 +241,7 @@ static void do_process(struct scenario *sc, const struct line *line)
   world->name = must(strdup(line->words[1]));
   world->peer = peer ? must(strdup(peer)) : NULL;
   world->creation = (uint32_t)option(sc, line, "creation", 0);
+  world->network = (uint64_t)option(sc, line, "network", 0);
   world->uid = option(sc, line, "uid", 1000);
 }
 

@@ -304,6 +304,7 @@ static void read_target(const struct world *world, const char *runtime, struct s
   t->name = sweep_add_text(sweep, world->name, strlen(world->name));
   t->peer = world->peer ? sweep_add_text(sweep, world->peer, strlen(world->peer)) : 0;
   t->creation = world->creation;
+  t->network = world->network;
   t->uid = world->uid;
   t->runtime = sweep_add_text(sweep, runtime, strlen(runtime));
   t->reason = world->reason ? sweep_add_text(sweep, world->reason, strlen(world->reason)) : 0;

@@ -74,6 +74,7 @@ struct world {
   char *name;
   char *peer; /* NULL: it is no member of a cluster */
   uint32_t creation;
+  uint64_t network; /* namespace; 0 unknown */
   int64_t uid;
   uint64_t now_ns;
   uint64_t wait_number; /* of the last wait: ids are never used twice */
