@@ -25,13 +25,22 @@ struct top {
   struct tui *tui;
 };
 
+static void on_answer(void *context, int error, const char *text)
+{
+  tui_answer(((struct top *)context)->tui, error, text ? text : strerror(-error), clock_now());
+}
+
 static void on_terminal(uv_poll_t *poll, int status, int events)
 {
   struct top *top = poll->data;
+  struct tui_question question;
 
   (void)events;
   if (status < 0 || tui_input(top->tui, clock_now()) == TUI_QUIT)
     uv_stop(&top->loop);
+  else if (tui_take_question(top->tui, &question))
+    top->feed->ops->ask(top->feed, question.target_key, question.actor, question.question,
+                        on_answer, top);
 }
 
 static void on_clock(uv_timer_t *timer)

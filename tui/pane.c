@@ -86,6 +86,15 @@ enum pane_reply pane_go_row(struct view *view, enum relation relation, uint32_t 
   return PANE_DONE;
 }
 
+/* What Enter would open, with the question put there. */
+static enum pane_reply pane_ask(struct pane_instance *self, struct view *view, enum command command)
+{
+  if (pane_command(self, view, COMMAND_OPEN) != PANE_GO || view->go != &pane_detail)
+    return PANE_IGNORED;
+  inquiry_wish(&view->inquiry, command, view->focus_target, view->focus_actor);
+  return PANE_GO;
+}
+
 enum pane_reply pane_command(struct pane_instance *self, struct view *view, enum command command)
 {
   enum pane_reply reply =
@@ -94,6 +103,8 @@ enum pane_reply pane_command(struct pane_instance *self, struct view *view, enum
 
   if (reply != PANE_IGNORED || !self->pane->table)
     return reply;
+  if (inquiry_kind_of_command(command))
+    return pane_ask(self, view, command);
   if (command == COMMAND_OPEN)
     return table_selected(&self->table, view->snapshot, &row)
                ? pane_go_row(view, self->pane->table->relation, row)

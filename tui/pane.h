@@ -15,6 +15,7 @@
 
 #include "model/snapshot.h"
 #include "tui/canvas.h"
+#include "tui/inquiry.h"
 #include "tui/keys.h"
 #include "tui/table.h"
 #include "tui/tui.h"
@@ -29,6 +30,7 @@ struct view {
   struct tui_options options;
   int64_t watched_ms; /* how long the detectors have been running, as far as is known */
   int64_t focus_target, focus_actor; /* the actor that the detail is about */
+  struct inquiry inquiry;            /* that a pane has wished or that was answered */
   const struct pane *go;             /* PANE_GO: where to */
   char go_filter[TABLE_WORD_SIZE];   /* and what its table is to be filtered by; "" = as it was */
   /* the newest last; totals of the snapshots shown so far */

@@ -1,6 +1,7 @@
-/* pane_detail.c - everything about one actor: its columns, what it waits for, who waits for it,
- * its alerts. */
+/* pane_detail.c - everything about one actor: what was asked of its source, its columns, who started
+ * it, what it waits for, who waits for it, its alerts. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/alertline.h"
 #include "tui/format.h"
@@ -9,6 +10,8 @@
 #include "tui/waitline.h"
 
 #define BEHIND_LISTED 100u
+#define PARENTS_LISTED 16u
+#define ANSWER_LINE 1024u /* bytes of an answer that one of its lines may have */
 
 struct memory {
   uint32_t scroll;
@@ -35,12 +38,69 @@ static void draw_head(struct lines *lines, const struct snapshot *s, uint32_t ro
   pen_format(&pen, STYLE_STRONG, "  %s", state.known ? state.text : "state unknown");
 }
 
+static void draw_answer_text(struct lines *lines, const char *text, enum style style)
+{
+  while (*text) {
+    size_t bytes = strcspn(text, "\n");
+    char line[ANSWER_LINE];
+
+    (void)snprintf(line, sizeof line, "%.*s", (int)(bytes < sizeof line ? bytes : sizeof line - 1),
+                   text);
+    lines_fact(lines, 1, "", style, line);
+    text += bytes + (text[bytes] == '\n');
+  }
+}
+
+static void draw_inquiry(struct lines *lines, const struct view *view)
+{
+  const struct inquiry *inquiry = &view->inquiry;
+  const struct inquiry_kind *kind = inquiry_kind(inquiry);
+  char age[FORMAT_SIZE], title[128];
+
+  if (!kind || !inquiry_is_of(inquiry, view->focus_target, view->focus_actor))
+    return;
+  if (inquiry->state != INQUIRY_ANSWERED) {
+    lines_title(lines, kind->title);
+    (void)snprintf(title, sizeof title, "asking ... (%s)", kind->note);
+    lines_fact(lines, 1, "", STYLE_DIM, title);
+    return;
+  }
+  (void)snprintf(
+      title, sizeof title, "%s, %s ago", kind->title,
+      format_duration(age, view->now.mono_ns > inquiry->answered_ns
+                               ? (int64_t)((view->now.mono_ns - inquiry->answered_ns) / 1000000)
+                               : 0));
+  lines_title(lines, title);
+  draw_answer_text(lines, inquiry->text ? inquiry->text : strerror(-inquiry->error),
+                   inquiry->error ? STYLE_WARNING : STYLE_NORMAL);
+}
+
+/* Who started it, and who that one, up to the supervisor at the top, as far as they are known. */
+static void draw_parents(struct lines *lines, const struct snapshot *s, uint32_t row)
+{
+  int64_t target = snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, row);
+  char text[512];
+  size_t length = 0;
+  uint32_t at = row;
+
+  for (unsigned i = 0; i < PARENTS_LISTED && length < sizeof text; i++) {
+    int64_t parent = snapshot_int(s, RELATION_ACTORS, ACTORS_PARENT, at);
+
+    if (parent == VALUE_UNKNOWN || snapshot_find_actor(s, target, parent, &at) < 0)
+      break;
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", i ? " < " : "",
+                               name_of(s, at));
+  }
+  if (length)
+    lines_fact(lines, 13, "Started by", STYLE_NORMAL, text);
+}
+
 /* Columns that the head says already, or that only a program wants to know. */
 static bool is_told(unsigned column)
 {
-  static const uint8_t told[] = {ACTORS_TARGET_KEY, ACTORS_ACTOR,     ACTORS_NAME,
-                                 ACTORS_TARGET,     ACTORS_STATE,     ACTORS_HOST,
-                                 ACTORS_DEPTH_IS,   ACTORS_WORK_UNIT, ACTORS_WAITS_FOR};
+  static const uint8_t told[] = {ACTORS_TARGET_KEY, ACTORS_ACTOR, ACTORS_NAME,     ACTORS_TARGET,
+                                 ACTORS_STATE,      ACTORS_HOST,  ACTORS_DEPTH_IS, ACTORS_WORK_UNIT,
+                                 ACTORS_WAITS_FOR,  ACTORS_PARENT};
 
   for (size_t i = 0; i < sizeof told; i++)
     if (told[i] == column)
@@ -48,14 +108,14 @@ static bool is_told(unsigned column)
   return false;
 }
 
-/* Key columns that name another actor are shown by its name. */
+/* A key column that names another actor is shown by its name. */
 static const char *actor_value(const struct snapshot *s, unsigned column, uint32_t row,
                                char *buffer)
 {
   struct value value = snapshot_value(s, RELATION_ACTORS, column, row);
   uint32_t other;
 
-  if ((column == ACTORS_PARENT || column == ACTORS_POOL) && value.known &&
+  if (column == ACTORS_POOL && value.known &&
       !snapshot_find_actor(s, snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, row),
                            value.integer, &other))
     return name_of(s, other);
@@ -181,7 +241,10 @@ static void draw(struct pane_instance *self, const struct view *view, struct can
     return;
   }
   draw_head(&lines, view->snapshot, row);
+  draw_inquiry(&lines, view);
+  lines.count += inquiry_is_of(&view->inquiry, view->focus_target, view->focus_actor);
   draw_columns(&lines, view->snapshot, row);
+  draw_parents(&lines, view->snapshot, row);
   draw_waits(&lines, view);
   draw_alerts(&lines, view);
   m->scroll = lines_end(&lines);
@@ -191,14 +254,21 @@ static enum pane_reply command(struct pane_instance *self, struct view *view, en
 {
   struct memory *m = self->memory;
 
-  (void)view;
+  if (inquiry_kind_of_command(command)) {
+    inquiry_wish(&view->inquiry, command, view->focus_target, view->focus_actor);
+    m->scroll = 0;
+    return PANE_DONE;
+  }
   return lines_command(&m->scroll, command) ? PANE_DONE : PANE_IGNORED;
 }
 
 const struct pane pane_detail = {
     .name = "detail",
     .title = "Detail",
-    .help = "One actor: what is known of it, what it waits for, who waits for it, its alerts.",
+    .help =
+        "One actor: what is known of it, who started it, what it waits for, who waits for it, its "
+        "alerts; and what its source says when asked: messages (m), senders (s), locks (l), "
+        "exits (e).",
     .unlisted = true,
     .memory_bytes = sizeof(struct memory),
     .draw = draw,

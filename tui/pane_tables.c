@@ -21,8 +21,8 @@ static const struct table_spec spec = {
     .relation = RELATION_TABLES,
     .columns = {TABLES_NAME, TABLES_WAIT_PERMILLE, TABLES_WRITE_WAITERS, TABLES_READ_WAITERS,
                 TABLES_CONTENDED_PER_S, TABLES_OWNER_NAME, TABLES_MAX_WAIT_US, TABLES_HELD_PERMILLE,
-                TABLES_KIND, TABLES_ITEMS, TABLES_BYTES, TABLES_TARGET},
-    .column_count = 12,
+                TABLES_KIND, TABLES_TYPE, TABLES_ITEMS, TABLES_BYTES, TABLES_TARGET},
+    .column_count = 13,
     .sort = TABLES_WAIT_PERMILLE,
     .style = style_of,
 };

@@ -68,6 +68,7 @@ void screen_free(struct screen *screen)
   for (unsigned i = 0; i < PANES_MAX; i++)
     if (screen->instances[i].pane)
       pane_done(&screen->instances[i]);
+  inquiry_done(&screen->view.inquiry);
   snapshot_unref(screen->shown);
   snapshot_unref(screen->newest);
   free(screen);
@@ -153,6 +154,19 @@ void screen_show(struct screen *screen, const struct snapshot *snapshot)
 void screen_say(struct screen *screen, const char *text)
 {
   (void)snprintf(screen->message, sizeof screen->message, "%s", text);
+}
+
+/* --- questions --- */
+
+bool screen_take_question(struct screen *screen, struct tui_question *ret_question)
+{
+  return inquiry_take(&screen->view.inquiry, &ret_question->question, &ret_question->target_key,
+                      &ret_question->actor);
+}
+
+void screen_answer(struct screen *screen, int error, const char *text, struct tick_clock now)
+{
+  inquiry_answer(&screen->view.inquiry, error, text, now.mono_ns);
 }
 
 /* --- panes --- */
@@ -307,6 +321,8 @@ static void pane_key(struct screen *screen, enum command command)
   if (!screen->view.snapshot)
     return;
   reply = pane_command(&screen->instances[screen->current], &screen->view, command);
+  if (reply == PANE_IGNORED && inquiry_kind_of_command(command))
+    screen_say(screen, "that is asked of one actor: select one in Mailboxes, or its detail");
   if (reply != PANE_GO)
     return;
   go_to_pane(screen, screen->view.go);

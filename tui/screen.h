@@ -24,6 +24,10 @@ void screen_free(struct screen *screen);
 void screen_show(struct screen *screen, const struct snapshot *snapshot);
 void screen_say(struct screen *screen, const char *text);
 
+/* See tui.h. */
+bool screen_take_question(struct screen *screen, struct tui_question *ret_question);
+void screen_answer(struct screen *screen, int error, const char *text, struct tick_clock now);
+
 /* One key, see keys.h. */
 enum screen_reply screen_input(struct screen *screen, uint32_t input);
 

@@ -173,3 +173,14 @@ void tui_say(struct tui *tui, const char *text)
 {
   screen_say(tui->screen, text);
 }
+
+bool tui_take_question(struct tui *tui, struct tui_question *ret_question)
+{
+  return screen_take_question(tui->screen, ret_question);
+}
+
+void tui_answer(struct tui *tui, int error, const char *text, struct tick_clock now)
+{
+  screen_answer(tui->screen, error, text, now);
+  tui_paint(tui, now);
+}

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/feed.h"
 #include "model/snapshot.h"
 
 struct tui;
@@ -76,6 +77,20 @@ void tui_show(struct tui *tui, const struct snapshot *snapshot, struct tick_cloc
 
 /* Time has passed: repaints what depends on it. Cheap when nothing on the screen changes. */
 void tui_tick(struct tui *tui, struct tick_clock now);
+
+/* What the person wants to know that is in no snapshot: to be asked of the feed that snapshots come
+ * from. */
+struct tui_question {
+  enum feed_question question;
+  int64_t target_key, actor; /* actor 0: of all of the target's */
+};
+
+/* The question put last, once; false where there is none. After each tui_input. */
+bool tui_take_question(struct tui *tui, struct tui_question *ret_question);
+
+/* The answer to the oldest question that has none, as a feed gives it; made harmless here. Of
+ * those that the person has replaced by others meanwhile nothing is shown. */
+void tui_answer(struct tui *tui, int error, const char *text, struct tick_clock now);
 
 /* One line for the person, shown until the next key ("recorder is gone, sweeping on our own"); made
  * harmless here. */

@@ -30,6 +30,13 @@ struct shot {
   const char *keys; /* pressed before */
 };
 
+/* As a source words it, with what a message of a target could hold. */
+static const char mailbox[] =
+    "8211 messages; the first 200 by shape:\n"
+    "  {'$gen_call',_,{get,_}}  x 198, oldest first seen 12 s ago\n"
+    "  {\x1b[31mevil,_}  x 2, which is a line too long for a screen and goes on where there is "
+    "room for it\n";
+
 static const struct shot shots[] = {
     {"deadlock", "overview", 24, 80, false, ""},
     {"deadlock", "overview", 10, 40, false, ""},
@@ -48,6 +55,10 @@ static const struct shot shots[] = {
     {"deadlock", "mailboxes", 24, 80, false, "jj\r"}, /* the detail of the third */
     {"deadlock", "mailboxes", 24, 80, false, "/bill"},
     {"deadlock", "mailboxes", 24, 80, false, "\\web\r"},
+    {"deadlock", "mailboxes", 24, 80, false, "jjm"}, /* its messages: asked for */
+    {"deadlock", "mailboxes", 24, 80, false, "jj\rm"},
+    {"deadlock", "mailboxes", 10, 40, true, "jj\rmj"},
+    {"deadlock", "mailboxes", 24, 80, false, "jj\rs"},
     {"deadlock", "help", 24, 80, false, ""},
     {"deadlock", "help", 40, 120, false, ""},
     {"deadlock", "help", 10, 40, true, ""},
@@ -68,6 +79,17 @@ static const struct shot shots[] = {
     {"many", "overview", 24, 80, false, ""},
     {"many", "mailboxes", 24, 80, false, "G"},
     {"many", "waits", 24, 80, false, "j"},
+};
+
+/* What the source says when it is asked by such keys; else it has not answered yet. */
+static const struct reply {
+  const char *keys;
+  int error;
+  const char *text;
+} replies[] = {
+    {"jj\rm", 0, mailbox},
+    {"jj\rmj", 0, mailbox},
+    {"jj\rs", -1, "probes need root, or the capabilities CAP_BPF and CAP_PERFMON"},
 };
 
 static struct snapshot *make(const char *name)
@@ -95,6 +117,21 @@ static char *canvas_lines(const struct canvas *canvas)
   return text;
 }
 
+/* The source's side of a question. True where it has answered. */
+static bool answer(const struct shot *shot, struct screen *screen, struct tick_clock now)
+{
+  struct tui_question question;
+
+  if (!screen_take_question(screen, &question))
+    return false;
+  for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
+    if (strcmp(replies[i].keys, shot->keys) == 0) {
+      screen_answer(screen, replies[i].error, replies[i].text, now);
+      return true;
+    }
+  return false;
+}
+
 static char *take(const struct shot *shot)
 {
   struct tui_options options = {.pane = shot->pane, .history_ms = 60000};
@@ -110,8 +147,11 @@ static char *take(const struct shot *shot)
   screen_show(screen, snapshot);
   now.mono_ns += 400000000;
   screen_draw(screen, canvas, now, false); /* keys work on what has been drawn */
-  for (const char *key = shot->keys; *key; key++)
+  for (const char *key = shot->keys; *key; key++) {
     assert_int_equal(screen_input(screen, (unsigned char)*key), SCREEN_CONTINUE);
+    if (answer(shot, screen, now))
+      now.mono_ns += 600000000;
+  }
   screen_draw(screen, canvas, now, false);
   text = canvas_lines(canvas);
   screen_free(screen);

@@ -258,6 +258,57 @@ static void detectors_that_have_not_watched_for_long_are_not_called_quiet(void *
   stage_done(&s);
 }
 
+static void a_question_is_asked_once_and_answered_in_place(void **state)
+{
+  struct stage s = stage(scene_deadlock(), NULL, 24, 80);
+  struct tui_question question;
+
+  (void)state;
+  press(&s, "m"); /* of the overview: no actor is selected there */
+  assert_true(shows(&s, "asked of one actor"));
+  assert_false(screen_take_question(s.screen, &question));
+  press(&s, "2jjm");
+  assert_true(shows(&s, "orders  of shop:1001"));
+  assert_true(shows(&s, "asking ..."));
+  assert_true(screen_take_question(s.screen, &question));
+  assert_int_equal(question.question, FEED_MESSAGES);
+  press(&s, "m"); /* while it is on its way */
+  assert_false(screen_take_question(s.screen, &question));
+  screen_answer(s.screen, 0, "a shape x 3\n", s.now);
+  press(&s, "");
+  assert_true(shows(&s, "a shape x 3"));
+  press(&s, "\x1b");
+  press(&s, "j\r"); /* of another actor it says nothing */
+  assert_false(shows(&s, "a shape x 3"));
+  stage_done(&s);
+}
+
+static void the_answer_to_a_question_that_was_replaced_is_dropped(void **state)
+{
+  struct stage s = stage(scene_deadlock(), "mailboxes", 24, 80);
+  struct tui_question first, second;
+
+  (void)state;
+  press(&s, "jjm");
+  assert_true(screen_take_question(s.screen, &first));
+  press(&s, "l");
+  assert_true(screen_take_question(s.screen, &second));
+  assert_int_equal(second.question, FEED_LOCKS);
+  assert_int_equal(second.actor, 0); /* of the whole target */
+  assert_true(first.actor != 0 && first.target_key == second.target_key);
+  screen_answer(s.screen, 0, "messages", s.now);
+  press(&s, "");
+  assert_false(shows(&s, "messages"));
+  assert_true(shows(&s, "asking ..."));
+  screen_answer(s.screen, -1, "no rights", s.now);
+  press(&s, "");
+  assert_true(shows(&s, "no rights"));
+  screen_answer(s.screen, 0, "nobody asked", s.now);
+  press(&s, "");
+  assert_false(shows(&s, "nobody asked"));
+  stage_done(&s);
+}
+
 static void f9_kills_nothing(void **state)
 {
   struct stage s = stage(scene_deadlock(), NULL, 24, 80);
@@ -338,6 +389,8 @@ int main(void)
       cmocka_unit_test(old_data_is_called_late),
       cmocka_unit_test(a_growing_total_gets_bars_and_an_arrow),
       cmocka_unit_test(detectors_that_have_not_watched_for_long_are_not_called_quiet),
+      cmocka_unit_test(a_question_is_asked_once_and_answered_in_place),
+      cmocka_unit_test(the_answer_to_a_question_that_was_replaced_is_dropped),
       cmocka_unit_test(f9_kills_nothing),
       cmocka_unit_test(the_line_of_function_keys_can_be_clicked),
       cmocka_unit_test(names_of_panes_are_known_and_others_are_not),
