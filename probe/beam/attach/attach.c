@@ -25,6 +25,7 @@ enum {
   OTP_FIRST = 24, /* older ones have no layout, and nothing near */
   NEIGHBOURS = 3, /* versions on either side whose layouts are tried */
   LAYOUTS_MOST = 2 * NEIGHBOURS,
+  ATTEMPTS = 3,     /* of reading a node that is changing fast */
   BOOT_SECONDS = 5, /* for so long, what is not there yet may still come */
 };
 
@@ -126,7 +127,8 @@ static int read_area(struct attach *attach)
   if (length <= skipped)
     return refuse_invariant(attach, -EPROTO, "it has no writable data", "data");
   attach->area = (struct scan_area){address + skipped, length - skipped, NULL};
-  attach->bytes = malloc(attach->area.length);
+  if (!attach->bytes)
+    attach->bytes = malloc(attach->area.length);
   if (!attach->bytes)
     return refuse(attach, -ENOMEM, "out of memory");
   attach->area.bytes = attach->bytes;
@@ -307,9 +309,23 @@ static int try_layouts(struct attach *attach, const struct beam_layout *const *l
   char known[64];
   int error = refuse(attach, -ENOTSUP, "impasse knows OTP %s, this node is %d (erts %s)",
                      known_versions(known, sizeof known), attach->node->otp, attach->node->erts);
-  attach->plain = *attach->node;
   for (size_t i = 0; i < layout_count && (error == -ENOTSUP || error == -EPROTO); i++)
     error = try_layout(attach, layouts[i]);
+  return error;
+}
+
+/* A node that loads code or makes tables is torn in what is read of it: it is refused only where it is so again and
+ * again. */
+static int try_again(struct attach *attach, const struct beam_layout *const *layouts,
+                     size_t layout_count)
+{
+  int error = -EPROTO;
+  for (int i = 0; i < ATTEMPTS && (error == -EPROTO || error == -EAGAIN); i++) {
+    *attach->node = attach->plain;
+    error = read_area(attach);
+    if (!error)
+      error = try_layouts(attach, layouts, layout_count);
+  }
   return error;
 }
 
@@ -322,13 +338,11 @@ static int attach_node(struct attach *attach, const struct beam_layout *const *l
   if (error)
     return error;
   beam_memory_begin(attach->node->memory);
-  error = read_area(attach);
-  if (error)
-    return error;
+  attach->plain = *attach->node;
   if (layouts)
-    return try_layouts(attach, layouts, layout_count);
+    return try_again(attach, layouts, layout_count);
   layout_count = choose_layouts(attach->node->otp, chosen);
-  return try_layouts(attach, chosen, layout_count);
+  return try_again(attach, chosen, layout_count);
 }
 
 int attach_with(struct reach_target *target, struct beam_memory *memory,

@@ -101,6 +101,14 @@ static bool is_unchanged(const struct calibrate *c, const struct calibrate_proce
          memcmp(now, p->bytes, size) == 0;
 }
 
+/* What hangs on a process that rests may be changed by others while it is read, so who fails is asked once more. */
+static bool fails_again(const struct calibrate *c,
+                        const struct calibrate_process_invariant *invariant,
+                        const struct calibrate_process *p)
+{
+  return invariant->check(c, p) == CALIBRATE_FAILS && is_unchanged(c, p);
+}
+
 enum verdict { FITS, FITS_NOT, TOO_EARLY };
 
 /* *ret_holds: of how many processes it holds. */
@@ -116,7 +124,7 @@ static enum verdict ask(const struct calibrate *c, const struct calibrate_proces
       continue;
     enum calibrate_answer answer = ask_it->check(c, p);
     holds += answer == CALIBRATE_HOLDS;
-    fails += answer == CALIBRATE_FAILS && is_unchanged(c, p);
+    fails += answer == CALIBRATE_FAILS && fails_again(c, ask_it, p);
   }
   *ret_holds = holds;
   if (holds * 1000 < (holds + fails) * ask_it->share_permille)

@@ -149,6 +149,15 @@ static size_t table_head(const struct beam_layout *layout)
   return end + WORD <= HEAD_MOST ? (size_t)end + WORD : 0;
 }
 
+/* Does the next one in the list know it still? */
+static bool is_listed(const struct calibrate *c, const unsigned char *bytes, uint64_t table)
+{
+  const struct beam_layout *layout = &c->node->layout;
+  uint64_t back;
+  return word_at(c, beam_u64(bytes, layout->t_all_next), layout->t_all_prev, &back) &&
+         back == table;
+}
+
 static enum calibrate_answer check_tables(const struct calibrate *c)
 {
   const struct beam_node *node = c->node;
@@ -160,8 +169,8 @@ static enum calibrate_answer check_tables(const struct calibrate *c)
       return CALIBRATE_FAILS;
     table = first;
     for (uint32_t steps = 0; table && steps < TABLES_CHECKED && seen < TABLES_CHECKED; steps++) {
-      if (beam_memory_read(node->memory, table, bytes, size) != 0)
-        break;
+      if (beam_memory_read(node->memory, table, bytes, size) != 0 || !is_listed(c, bytes, table))
+        break; /* it was deleted meanwhile */
       seen++;
       right += is_table(c, bytes);
       table = beam_u64(bytes, node->layout.t_all_next);

@@ -82,8 +82,10 @@ shape("send_request", []) ->
 
 %% A circle on paper: asker waits for server_b, which waits for asker. But a helper holds the reply, and ends it.
 shape("deferred", []) ->
+    shape("deferred", ["4000"]);
+shape("deferred", [Ms]) ->
     relay:start(server_b),
-    spawn(fun() -> register(asker, self()), defer() end),
+    spawn(fun() -> register(asker, self()), defer(list_to_integer(Ms)) end),
     ok;
 %% Two workers behind one dispatcher; a worker asks the dispatcher while it works, and the other worker answers.
 shape("replica", []) ->
@@ -99,6 +101,15 @@ shape("phantom", [N]) ->
     Names = [list_to_atom("server_" ++ integer_to_list(I)) || I <- lists:seq(1, list_to_integer(N))],
     [relay:start(Name) || Name <- Names],
     [spawn(fun() -> chase(Names) end) || _ <- lists:seq(1, 2 * length(Names))],
+    ok;
+%% All at once that calls in circles without one: in one direction at full speed, answered by a helper, by the other of two
+%% workers, given up after a millisecond, and through a name that goes from hand to hand.
+shape("torment", [N]) ->
+    [ok = shape(Name, Arguments) || {Name, Arguments} <-
+        [{"phantom", [N]}, {"deferred", ["50"]}, {"replica", []}, {"name_churn", []}]],
+    [relay:start(Name) || Name <- [patient, slow]],
+    [spawn(fun() -> give_up() end) || _ <- lists:seq(1, list_to_integer(N))],
+    [spawn(fun() -> call_whoever() end) || _ <- [1, 2]],
     ok;
 %% Blocked in a call for ever, while messages of others pile up behind it.
 shape("backlog", []) ->
@@ -144,6 +155,12 @@ shape("ets_storm", [N]) ->
 shape("name_churn", []) ->
     spawn(fun() -> churn() end),
     ok;
+%% Modules are loaded again and again, with new functions each time, and run all the while; tables come and go.
+shape("code_churn", []) ->
+    spawn(fun() -> register(loader, self()), load(1) end),
+    spawn(fun() -> rebuild() end),
+    wait_for(changeling),
+    ok;
 %% Processes are born and die as fast as the node can.
 shape("spawn_storm", [N]) ->
     [spawn(fun() -> breed() end) || _ <- lists:seq(1, list_to_integer(N))],
@@ -173,10 +190,10 @@ call_myself() ->
     call_myself().
 
 %% Asks server_b, which gives the answer over to a helper and calls back.
-defer() ->
-    late = gen_server:call(server_b, {defer, 4000, asker}, infinity),
+defer(Ms) ->
+    late = gen_server:call(server_b, {defer, Ms, asker}, infinity),
     receive {'$gen_call', From, _} -> gen_server:reply(From, done) end,
-    defer().
+    defer(Ms).
 
 dispatch(Workers) ->
     receive
@@ -212,6 +229,15 @@ chase(Names) ->
     Path = lists:nthtail(First - 1, Names),
     gen_server:call(hd(Path), {through, tl(Path), infinity}, infinity),
     chase(Names).
+
+give_up() ->
+    catch gen_server:call(patient, {through, [slow], 1}, 1),
+    catch gen_server:call(slow, {compute, 20000}, 1),
+    give_up().
+
+call_whoever() ->
+    catch gen_server:call(hot_potato, ping, 5),
+    call_whoever().
 
 compute_again() ->
     gen_server:call(slow, {compute, 20000}, infinity),
@@ -249,6 +275,27 @@ churn() ->
 breed() ->
     spawn(fun() -> ok end),
     breed().
+
+%% The process `changeling` waits in the function of the newest version: changeling:wait_N.
+load(N) ->
+    Function = list_to_atom("wait_" ++ integer_to_list(N)),
+    Forms = [{attribute, 1, module, changeling}, {attribute, 2, export, [{Function, 0}]},
+             {function, 3, Function, 0,
+              [{clause, 3, [], [],
+                [{'receive', 3, [{clause, 3, [{atom, 3, go}], [], [{atom, 3, ok}]}]}]}]}],
+    {ok, changeling, Code} = compile:forms(Forms),
+    _ = code:purge(changeling),
+    {module, changeling} = code:load_binary(changeling, "changeling", Code),
+    catch unregister(changeling),
+    Pid = spawn(changeling, Function, []),
+    register(changeling, Pid),
+    timer:sleep(20),
+    exit(Pid, kill),
+    load(N + 1).
+
+rebuild() ->
+    [ets:delete(Table) || Table <- [ets:new(brief, [set]) || _ <- lists:seq(1, 50)]],
+    rebuild().
 
 wait_for(Name) ->
     case whereis(Name) of
