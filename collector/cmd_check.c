@@ -22,6 +22,7 @@
 #include "collector/clock.h"
 #include "collector/command.h"
 #include "collector/take.h"
+#include "collector/unreadable.h"
 #include "model/sweep.h"
 #include "store/harmless.h"
 
@@ -213,22 +214,13 @@ static void print_details(const struct checking *c, const struct answer *answer)
   }
 }
 
-/* A target that a source knows and cannot read: for it nobody can answer. */
-static bool is_unreadable(const struct checking *c, uint32_t row)
-{
-  const struct snapshot *s = c->newest;
-
-  return snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_UNREADABLE &&
-         options_want_target(c->options, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
-                             snapshot_int(s, RELATION_TARGETS, TARGETS_PID, row));
-}
-
+/* For targets that a source knows and cannot read nobody can answer. */
 static unsigned unreadable_targets(const struct checking *c)
 {
   unsigned count = 0;
 
   for (uint32_t row = 0; row < snapshot_rows(c->newest, RELATION_TARGETS); row++)
-    count += is_unreadable(c, row);
+    count += unreadable_is(c->newest, c->options, row);
   return count;
 }
 
@@ -237,7 +229,7 @@ static void print_unreadable(const struct checking *c)
   const struct snapshot *s = c->newest;
 
   for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++) {
-    if (!is_unreadable(c, row))
+    if (!unreadable_is(s, c->options, row))
       continue;
     (void)fputs("unreadable: ", stdout);
     print_text(snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row));
@@ -270,7 +262,8 @@ static int print_answer(const struct checking *c)
   } else if (answer.status == STATUS_UNKNOWN) {
     (void)printf("nothing found, but %u programs cannot be read", unreadable);
   } else if (answer.status == STATUS_OK) {
-    (void)printf("nothing found among %u actors, watched for %.1f s",
+    (void)printf("nothing %sfound among %u actors, watched for %.1f s",
+                 answer.firing_count > 0 ? "worse than information " : "",
                  snapshot_rows(c->newest, RELATION_ACTORS), (double)c->history_ns / 1e9);
   } else {
     print_text(snapshot_text(c->newest, RELATION_ALERTS, ALERTS_SUMMARY, answer.worst_row));

@@ -1,6 +1,7 @@
 /* cmd_query.c - `impasse query SQL`: any question over the relations of impasse-sql(5). */
 #include "collector/command.h"
 #include "collector/rows.h"
+#include "collector/unreadable.h"
 
 static int query(const struct options *options, struct complaint *complaint)
 {
@@ -15,8 +16,11 @@ static int query(const struct options *options, struct complaint *complaint)
     return complaint_set(
         complaint, EXIT_TROUBLE,
         "--target narrows what is now; over a recording say it in SQL: WHERE target = 'shop:812'");
-  if (rows_open(&rows, options, true, complaint) == 0)
+  if (rows_open(&rows, options, true, complaint) == 0) {
     code = rows_print_query(&rows, options, options->args[0], complaint);
+    if (rows.snapshot && options->target_count > 0)
+      unreadable_tell(rows.snapshot, options);
+  }
   rows_close(&rows);
   return code;
 }

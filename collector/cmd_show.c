@@ -9,6 +9,7 @@
 #include "collector/graph_text.h"
 #include "collector/rows.h"
 #include "collector/take.h"
+#include "collector/unreadable.h"
 #include "model/maker.h"
 #include "model/sweep.h"
 #include "store/harmless.h"
@@ -32,8 +33,11 @@ static int show_relation(const struct options *options, enum relation relation,
   struct rows rows;
   int code = EXIT_TROUBLE;
 
-  if (rows_open(&rows, options, false, complaint) == 0)
+  if (rows_open(&rows, options, false, complaint) == 0) {
     code = rows_print_show(&rows, options, &show, complaint);
+    if (rows.snapshot && relation != RELATION_TARGETS)
+      unreadable_tell(rows.snapshot, options);
+  }
   rows_close(&rows);
   return code;
 }
@@ -57,12 +61,18 @@ static int show_graph(const struct options *options, struct complaint *complaint
                 : graph_text_print(stdout, rows.snapshot,
                                    options->limit == OPTION_UNSET ? -1 : options->limit);
     code = error == -ENOMEM ? complaint_set(complaint, EXIT_TROUBLE, "out of memory") : EXIT_FINE;
+    unreadable_tell(rows.snapshot, options);
   }
   rows_close(&rows);
   return code;
 }
 
 /* --- one question --- */
+
+/* A process is read some time after it is listed: how long is watched before one actor of a name is the only one, and
+ * before there is none. */
+#define FOUND_NS UINT64_C(900000000)
+#define MISSING_NS UINT64_C(3000000000)
 
 struct asking {
   const struct options *options;
@@ -135,14 +145,16 @@ static uint32_t find_actors(const struct asking *asking, const struct snapshot *
   return found;
 }
 
-/* The living ones; impasse itself only where it is named. */
+/* Those that can be read; impasse itself only where it is named. */
 static uint32_t find_targets(const struct asking *asking, const struct snapshot *s,
                              uint32_t *ret_match)
 {
   uint32_t found = 0;
 
   for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS); row++) {
-    if (snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) == TARGET_GONE ||
+    uint8_t state = snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row);
+
+    if (state == TARGET_GONE || state == TARGET_UNREADABLE ||
         (maker_is_row(s, row) && asking->options->target_count == 0) ||
         !options_want_target(asking->options,
                              snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row),
@@ -154,9 +166,15 @@ static uint32_t find_targets(const struct asking *asking, const struct snapshot 
   return found;
 }
 
-static int complain_of_match(const struct asking *asking, uint32_t found)
+static int complain_of_match(const struct asking *asking, const struct snapshot *s, uint32_t found)
 {
   struct complaint *complaint = asking->complaint;
+  char unreadable[UNREADABLE_BYTES];
+
+  if (found == 0 && unreadable_write(s, asking->options, unreadable) > 0)
+    return asking->name ? complaint_set(complaint, EXIT_TROUBLE, "%s: not found; %s", asking->name,
+                                        unreadable)
+                        : complaint_set(complaint, EXIT_TROUBLE, "%s", unreadable);
 
   if (!asking->name)
     return complaint_set(complaint, EXIT_TROUBLE,
@@ -176,12 +194,13 @@ static enum take_verdict ask_of(void *context, struct feed *feed, const struct s
   uint32_t found, match = 0;
   int64_t target_key, actor = 0;
 
-  (void)history_ns;
   if (asking->asked)
     return asking->answered ? TAKE_DONE : TAKE_MORE;
   found = asking->name ? find_actors(asking, s, &match) : find_targets(asking, s, &match);
+  if (history_ns < (found > 0 ? FOUND_NS : MISSING_NS))
+    return TAKE_MORE;
   if (found != 1) {
-    asking->code = complain_of_match(asking, found);
+    asking->code = complain_of_match(asking, s, found);
     return TAKE_DONE;
   }
   if (asking->name) {
