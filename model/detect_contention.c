@@ -1,23 +1,27 @@
 /* detect_contention.c - the escape hatch: a shared table or lock that everybody waits for. */
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/detect_actor.h"
+#include "model/hash.h"
 #include "model/jsontext.h"
 
 #define SECOND_NS 1000000000ull
 
-enum { NAMED_MOST = 4 };
+enum { NAMED_MOST = 4, CONTESTS_MAX = 32, WAITERS_MAX = 16 };
 
 /* All that can be tuned. */
 static const struct {
   int64_t warning_permille; /* of the time somebody waits for it */
   int64_t critical_permille;
-  int64_t waiters; /* or so many wait at the instant, if nobody got it since the last sweep */
+  int64_t waiters;   /* or so many wait at the instant, if nobody got it since the last sweep */
+  int64_t recent_ms; /* for so long one that waited is named */
   uint64_t for_ns, keep_ns;
 } limits = {.warning_permille = 300,
             .critical_permille = 800,
             .waiters = 2,
+            .recent_ms = 10 * 1000,
             .for_ns = 5 * SECOND_NS,
             .keep_ns = 5 * SECOND_NS};
 
@@ -54,21 +58,102 @@ static bool waits_for_table(const struct snapshot *s, uint32_t wait, uint32_t ro
   return strcmp(object, name) == 0;
 }
 
-/* The first few that wait at this instant, by name. */
-static void name_waiters(const struct snapshot *s, uint32_t row, struct phrase *phrase)
-{
-  uint32_t waits = snapshot_rows(s, RELATION_WAITS);
-  int named = 0;
+/* --- who waits --- */
 
-  for (uint32_t wait = 0; wait < waits && named < NAMED_MOST; wait++)
-    if (waits_for_table(s, wait, row)) {
-      if (named++ > 0)
-        phrase_add(phrase, ", ");
-      phrase_name(phrase, snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, wait));
-    }
+/* Waits for a table are short: at the instant of a tick there may be none. So those of the last ticks are remembered, of
+ * the tables that are fought over. */
+struct waiter {
+  int64_t actor;
+  int64_t seen_ms;
+  char name[PHRASE_NAME_BYTES + 4];
+};
+
+struct contest {
+  int64_t target_key, seen_ms;
+  uint64_t name_hash;
+  uint32_t count;
+  struct waiter waiters[WAITERS_MAX];
+};
+
+struct contention_state {
+  uint32_t count;
+  struct contest contests[CONTESTS_MAX];
+};
+
+static void *contention_new(void)
+{
+  return calloc(1, sizeof(struct contention_state));
 }
 
-static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *sink)
+/* That of the row; a new one takes the place of the one not seen for longest. */
+static struct contest *contest_of(struct contention_state *state, const struct snapshot *s,
+                                  uint32_t row, int64_t now_ms)
+{
+  const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
+  int64_t target_key = table_int(s, TABLES_TARGET_KEY, row);
+  uint64_t hash = hash_text(HASH_SEED, name ? name : "");
+  struct contest *oldest = state->contests;
+
+  for (uint32_t i = 0; i < state->count; i++) {
+    struct contest *c = &state->contests[i];
+
+    if (c->target_key == target_key && c->name_hash == hash) {
+      c->seen_ms = now_ms;
+      return c;
+    }
+    if (c->seen_ms < oldest->seen_ms)
+      oldest = c;
+  }
+  if (state->count < CONTESTS_MAX)
+    oldest = &state->contests[state->count++];
+  *oldest = (struct contest){.target_key = target_key, .name_hash = hash, .seen_ms = now_ms};
+  return oldest;
+}
+
+static void contest_add(struct contest *c, int64_t actor, const char *name, int64_t now_ms)
+{
+  struct waiter *oldest = c->waiters;
+  struct phrase phrase = {0};
+
+  for (uint32_t i = 0; i < c->count; i++) {
+    if (c->waiters[i].actor == actor) {
+      c->waiters[i].seen_ms = now_ms;
+      return;
+    }
+    if (c->waiters[i].seen_ms < oldest->seen_ms)
+      oldest = &c->waiters[i];
+  }
+  if (c->count < WAITERS_MAX)
+    oldest = &c->waiters[c->count++];
+  phrase_name(&phrase, name);
+  *oldest = (struct waiter){.actor = actor, .seen_ms = now_ms};
+  memcpy(oldest->name, phrase.text, sizeof(oldest->name) - 1); /* all of it: names are cut */
+}
+
+static void contest_look(struct contest *c, const struct snapshot *s, uint32_t row, int64_t now_ms)
+{
+  for (uint32_t wait = 0; wait < snapshot_rows(s, RELATION_WAITS); wait++)
+    if (waits_for_table(s, wait, row))
+      contest_add(c, snapshot_int(s, RELATION_WAITS, WAITS_WAITER, wait),
+                  snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, wait), now_ms);
+}
+
+/* A few by name, and how many more: "fighter_1, fighter_2 +6". */
+static void contest_name(const struct contest *c, int64_t now_ms, struct phrase *phrase)
+{
+  uint32_t named = 0;
+
+  for (uint32_t i = 0; i < c->count; i++)
+    if (now_ms - c->waiters[i].seen_ms <= limits.recent_ms && named++ < NAMED_MOST)
+      phrase_add(phrase, "%s%s", named > 1 ? ", " : "", c->waiters[i].name);
+  if (named > NAMED_MOST)
+    phrase_add(phrase, " +%u", named - NAMED_MOST);
+}
+
+/* --- what is said --- */
+
+static void tell(const struct snapshot *s, uint32_t row, const struct contest *contest,
+                 struct finding_sink *sink)
 {
   int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row);
   const char *target = snapshot_text(s, RELATION_TABLES, TABLES_TARGET, row);
@@ -89,6 +174,9 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
     phrase_rate(&sentence, contended);
     phrase_add(&sentence, " have to wait");
   }
+  contest_name(contest, snapshot_about(s).now.wall_ms, &waiters);
+  if (waiters.text[0])
+    phrase_add(&sentence, ": %s", waiters.text);
   jsontext_init(&json, detail, sizeof(detail));
   jsontext_object(&json, NULL);
   jsontext_int(&json, "wait_permille", permille);
@@ -97,7 +185,6 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   jsontext_int(&json, "max_wait_us", table_int(s, TABLES_MAX_WAIT_US, row));
   jsontext_int(&json, "read_waiters", table_int(s, TABLES_READ_WAITERS, row));
   jsontext_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
-  name_waiters(s, row, &waiters);
   if (waiters.text[0])
     jsontext_text(&json, "waiters", waiters.text);
   jsontext_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
@@ -119,9 +206,9 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
 
 static void contention_step(void *state, const struct snapshot *s, struct finding_sink *sink)
 {
+  int64_t now_ms = snapshot_about(s).now.wall_ms;
   uint32_t rows = snapshot_rows(s, RELATION_TABLES);
 
-  (void)state; /* keeps none: how long is the alert's business */
   for (uint32_t row = 0; row < rows; row++) {
     int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row),
             owner = table_int(s, TABLES_OWNER, row);
@@ -131,16 +218,22 @@ static void contention_step(void *state, const struct snapshot *s, struct findin
     if (owner != VALUE_UNKNOWN &&
         detect_actor_locked_up(s, table_int(s, TABLES_TARGET_KEY, row), owner))
       continue; /* a lock that a deadlocked actor holds is not fought over, it is lost */
-    tell(s, row, sink);
+    struct contest *contest = contest_of(state, s, row, now_ms);
+    contest_look(contest, s, row, now_ms);
+    tell(s, row, contest, sink);
   }
 }
 
 const struct detector detect_contention = {
     .name = "contention",
-    .help = "For five seconds somebody waited for a shared table or lock during 30 % of the time "
-            "(a warning; critical from 80 %). Found from the time that the source sums up while "
-            "anybody waits. It cannot see spinning, and says nothing of a lock that one actor "
-            "keeps while a single other one waits.",
+    .help =
+        "For five seconds somebody waited for a shared table or lock during 30 % of the time "
+        "(a warning; critical from 80 %). Found from the time that the source sums up while "
+        "anybody waits. It cannot see spinning, and says nothing of a lock that one actor "
+        "keeps while a single other one waits. Who waited in the last ten seconds is named as far "
+        "as it was seen waiting.",
     .history_ns = 7 * SECOND_NS,
+    .state_new = contention_new,
+    .state_free = free,
     .step = contention_step,
 };

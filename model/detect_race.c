@@ -96,9 +96,12 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
 
   phrase_key(&key, "race", target);
   phrase_name(&key, name);
-  phrase_add(&sentence, "the name ");
+  phrase_add(&sentence, "the registered name ");
   phrase_name(&sentence, name);
-  phrase_add(&sentence, " changed hands at least %d times within a minute", CHANGES);
+  phrase_add(&sentence, " went to another actor at least %d times within a minute", CHANGES);
+  phrase_add(&sentence, " (");
+  phrase_count(&sentence, snapshot_int(s, RELATION_NAMES, NAMES_CHANGES, row));
+  phrase_add(&sentence, " times seen): who looks it up may reach the next one");
   jsontext_init(&json, detail, sizeof(detail));
   jsontext_object(&json, NULL);
   jsontext_int(&json, "changes", snapshot_int(s, RELATION_NAMES, NAMES_CHANGES, row));

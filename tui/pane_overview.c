@@ -136,6 +136,17 @@ static void alert_draw(const struct memory *m, const struct view *view, struct c
     alertline_draw(view->snapshot, m->alerts[i], area, i);
 }
 
+/* Where there is nothing to list: of how many, so that what is not read does not look peaceful. */
+static void draw_peace(struct canvas_pen *pen, uint32_t rows, const char *what, const char *peace)
+{
+  char count[FORMAT_SIZE];
+
+  if (rows)
+    pen_format(pen, STYLE_GOOD, "  %s %s: %s", format_count(count, rows), what, peace);
+  else
+    pen_format(pen, STYLE_DIM, "  no %s are seen", what);
+}
+
 /* --- waits --- */
 
 static uint32_t wait_rows(const struct memory *m)
@@ -150,7 +161,7 @@ static void wait_title(const struct memory *m, const struct view *view, struct c
 
   pen_text(&pen, STYLE_TITLE, "Waits");
   if (!m->tree.waiters) {
-    pen_text(&pen, STYLE_GOOD, "  nobody is blocked");
+    draw_peace(&pen, snapshot_rows(view->snapshot, RELATION_ACTORS), "actors", "nobody is blocked");
     return;
   }
   pen_format(&pen, STYLE_STRONG, "  %s blocked", format_count(count, m->tree.waiters));
@@ -256,7 +267,7 @@ static void mailbox_title(const struct memory *m, const struct view *view, struc
 
   if (!m->mailbox_count) {
     pen_text(&pen, STYLE_TITLE, "Mailboxes");
-    pen_text(&pen, STYLE_GOOD, "  all empty");
+    draw_peace(&pen, snapshot_rows(view->snapshot, RELATION_ACTORS), "actors", "all empty");
     return;
   }
   draw_headings(mailbox_columns, MAILBOX_COLUMNS, area);
@@ -299,13 +310,12 @@ static uint32_t table_rows(const struct memory *m)
 static void table_title(const struct memory *m, const struct view *view, struct canvas_area area)
 {
   struct canvas_pen pen = canvas_pen(area, 0, 0);
-  bool any = snapshot_rows(view->snapshot, RELATION_TABLES) > 0;
-
   if (m->table_count)
     draw_headings(table_columns, TABLE_COLUMNS, area);
   pen_text(&pen, STYLE_TITLE, "Tables");
   if (!m->table_count)
-    pen_text(&pen, any ? STYLE_GOOD : STYLE_DIM, any ? "  nobody waits for one" : "  none");
+    draw_peace(&pen, snapshot_rows(view->snapshot, RELATION_TABLES), "tables",
+               "nobody waits for one");
 }
 
 static void table_rows_draw(const struct memory *m, const struct view *view,

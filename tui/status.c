@@ -13,6 +13,7 @@
 
 struct totals {
   int64_t targets, actors, blocked;
+  const char *name; /* of the last of them */
   /* Of impasse itself, VALUE_UNKNOWN where it is not watched. */
   int64_t own_cpu_permille, own_rss_bytes;
 };
@@ -33,6 +34,7 @@ static struct totals totals_of(const struct snapshot *s)
       continue;
     }
     totals.targets++;
+    totals.name = snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, i);
     add_known(&totals.actors, snapshot_int(s, RELATION_TARGETS, TARGETS_ACTORS, i));
     add_known(&totals.blocked, snapshot_int(s, RELATION_TARGETS, TARGETS_BLOCKED, i));
   }
@@ -102,8 +104,11 @@ void status_draw_header(const struct view *view, const char *title, bool paused,
   draw_cost(&totals, &pen);
   if (pen_room(&pen) < 14)
     return;
-  pen_format(&pen, STYLE_BAR, "  %s target%s", format_count(text, totals.targets),
-             totals.targets == 1 ? "" : "s");
+  if (totals.targets == 1 && totals.name)
+    pen_format(&pen, STYLE_BAR, "  %s", totals.name);
+  else
+    pen_format(&pen, STYLE_BAR, "  %s target%s", format_count(text, totals.targets),
+               totals.targets == 1 ? "" : "s");
 }
 
 static void draw_firing(const struct snapshot *s, const struct rule *rule, struct canvas_pen *pen)
