@@ -299,6 +299,13 @@ static unsigned column_width(const struct table *table, unsigned column)
   return width > values ? width : values;
 }
 
+/* Of the first column where it is a name: two of a kind differ at their ends ("pool:init/1 <0.95.0>"), so on a wide
+ * screen it comes before columns that would fit as well. */
+static unsigned name_width(unsigned room)
+{
+  return room < 90 ? 0 : room < 110 ? 20 + (room - 80) * 2 / 3 : 40;
+}
+
 /* The first column and as many from `left` on as fit; what is left over goes to the texts, the
  * first one twice. */
 static struct layout table_layout(const struct table *table, unsigned room)
@@ -312,6 +319,8 @@ static struct layout table_layout(const struct table *table, unsigned room)
 
     if (i > 0 && i <= table->left)
       continue;
+    if (!i && is_text(spec->relation, column) && name_width(room) > width)
+      width = name_width(room);
     if (layout.count && used + 1 + width > room) {
       /* a text may be cut rather than left out */
       if (!is_text(spec->relation, column) || used + 1 + TEXT_COLUMNS > room)
