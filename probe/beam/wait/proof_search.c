@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "probe/beam/term.h"
+#include "probe/beam/wait/proof_third.h"
 
 enum {
   REGIONS_MOST = 65536,
@@ -20,6 +21,8 @@ enum {
   FRAGMENTS_MOST = 256,
   MONITOR_BYTES = 256, /* a monitor's allocation, generously */
   ENCODED_BYTES = 12,
+  PLACES_MOST =
+      64, /* whose owners are asked for after a step; further ones have none that is known */
 };
 
 struct region {
@@ -33,7 +36,9 @@ struct beam_proof_search {
   size_t region;   /* where it is */
   uint64_t offset; /* bytes of that region done, from the end that this direction begins at */
   bool downwards;
-  uint64_t most; /* bytes of all regions */
+  uint64_t most;                               /* bytes of all regions */
+  struct beam_proof_place places[PLACES_MOST]; /* of the step under way */
+  size_t wanted_of[PLACES_MOST], place_count;
   unsigned char *chunk;
 };
 
@@ -178,18 +183,48 @@ static bool owns(const struct beam_node *node, const struct beam_proc *proc, uin
   return false;
 }
 
-static void judge_place(const struct beam_node *node, struct beam_proof_wanted *wanted,
-                        uint64_t address)
+/* `address`: of the reference's marker, which is the second word. */
+static void judge_place(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
+                        size_t index, uint64_t address)
 {
+  const struct beam_node *node = search->node;
   if (within(address, wanted->monitor, wanted->monitor + MONITOR_BYTES) ||
       owns(node, wanted->waiter, address) || owns(node, wanted->holder, address))
     return;
-  wanted->elsewhere = true;
+  if (search->place_count == PLACES_MOST) {
+    wanted->elsewhere = true;
+    return;
+  }
+  search->wanted_of[search->place_count] = index;
+  search->places[search->place_count++] = (struct beam_proof_place){
+      .address = address - sizeof(uint64_t), .reference = wanted->reference};
+}
+
+/* Whose memory the places of this step are. */
+static int judge_owners(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
+                        const uint64_t *members, size_t member_count)
+{
+  if (search->place_count == 0)
+    return 0;
+  int error = beam_proof_third_find(search->node, search->places, search->place_count);
+  for (size_t i = 0; i < search->place_count; i++) {
+    struct beam_proof_wanted *of = &wanted[search->wanted_of[i]];
+    uint64_t third = error ? 0 : search->places[i].holder;
+    for (size_t k = 0; k < member_count; k++)
+      if (members[k] == third)
+        third = 0;
+    if (third != 0)
+      of->third = third;
+    else
+      of->elsewhere = true;
+  }
+  search->place_count = 0;
+  return error;
 }
 
 /* ---- the bytes ---- */
 
-static void search_heap_form(const struct beam_proof_search *search, size_t length, uint64_t from,
+static void search_heap_form(struct beam_proof_search *search, size_t length, uint64_t from,
                              struct beam_proof_wanted *wanted, size_t count)
 {
   for (size_t at = 0; at + 2 * sizeof(uint64_t) <= length; at += sizeof(uint64_t)) {
@@ -199,9 +234,9 @@ static void search_heap_form(const struct beam_proof_search *search, size_t leng
     uint64_t next = beam_u64(search->chunk, (int32_t)at + 8);
     for (size_t i = 0; i < count; i++) {
       const uint32_t *number = wanted[i].reference.number;
-      if (!wanted[i].elsewhere && word >> 32 == number[0] && (uint32_t)next == number[1] &&
+      if (wanted[i].third == 0 && word >> 32 == number[0] && (uint32_t)next == number[1] &&
           next >> 32 == number[2])
-        judge_place(search->node, &wanted[i], from + at);
+        judge_place(search, &wanted[i], i, from + at);
     }
   }
 }
@@ -258,8 +293,9 @@ static ssize_t search_chunk(struct beam_proof_search *search, struct beam_proof_
   return (ssize_t)wish;
 }
 
-int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
-                           size_t count, size_t bytes)
+/* As beam_proof_search_step, but for the owners. */
+static int search_bytes(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
+                        size_t count, size_t bytes)
 {
   for (size_t done = 0; done < bytes;) {
     if (search->region == search->region_count && search->downwards)
@@ -275,4 +311,12 @@ int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_w
     done += (size_t)dealt;
   }
   return 0;
+}
+
+int beam_proof_search_step(struct beam_proof_search *search, struct beam_proof_wanted *wanted,
+                           size_t count, const uint64_t *members, size_t member_count, size_t bytes)
+{
+  int state = search_bytes(search, wanted, count, bytes);
+  int error = judge_owners(search, wanted, members, member_count);
+  return error ? error : state;
 }

@@ -487,8 +487,14 @@ static bool talks_to_nobody(const struct beam_waits *waits)
 static int judge_links(struct beam_waits *waits, struct links *links, struct sweep *sweep)
 {
   int error = beam_proof_judge(waits->proof, links->link, links->count, talks_to_nobody(waits));
-  for (size_t i = 0; !error && i < links->count; i++)
-    sweep->waits[links->wait[i]].exclusive = links->link[i].exclusive;
+  for (size_t i = 0; !error && i < links->count; i++) {
+    struct sweep_wait *wait = &sweep->waits[links->wait[i]];
+    wait->exclusive = links->link[i].exclusive;
+    if (links->link[i].open) { /* somebody else may end it */
+      wait->needs = NEEDS_ANY;
+      wait->open = true;
+    }
+  }
   return error;
 }
 

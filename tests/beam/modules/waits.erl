@@ -4,7 +4,7 @@
 %% Those whom they wait for: `deaf` takes no message at all, `server` is a gen_server that is asked to call others.
 -module(waits).
 -behaviour(gen_server).
--export([kinds/0, start/1, circle/1, serve/1, waiting/2, deferred/0, flood/2, callers/1]).
+-export([kinds/0, start/1, circle/1, serve/1, waiting/2, deferred/0, spied/0, flood/2, callers/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, starter/0, one_by_one/2, hold/0]).
 
 %% ---- servers ----
@@ -24,6 +24,10 @@ handle_call({through, [Next | Rest]}, _From, State) ->
 handle_call({defer, Next}, From, State) ->
     spawn(fun() -> register(helper, self()), timer:sleep(3600000), gen_server:reply(From, late) end),
     {reply, gen_server:call(Next, {through, []}, infinity), State};
+%% A spy sees whom an answer would go to, and forgets it.
+handle_call({spied, Next}, From, State) ->
+    spy ! {seen, From},
+    {reply, gen_server:call(Next, {through, []}, infinity), State};
 handle_call(never, _From, State) ->
     timer:sleep(infinity),
     {noreply, State}.
@@ -31,8 +35,8 @@ handle_call(never, _From, State) ->
 handle_cast({through, [Next | Rest]}, State) ->
     _ = gen_server:call(Next, {through, Rest}, infinity),
     {noreply, State};
-handle_cast({defer, Other, Own}, State) ->
-    _ = gen_server:call(Other, {defer, Own}, infinity),
+handle_cast({How, Other, Own}, State) ->
+    _ = gen_server:call(Other, {How, Own}, infinity),
     {noreply, State}.
 
 handle_info(_, State) ->
@@ -48,6 +52,13 @@ deferred() ->
     serve(first),
     serve(second),
     gen_server:cast(first, {defer, second, first}).
+
+%% The same circle, but nobody holds the answer: there is garbage with its reference in the heap of a third process.
+spied() ->
+    register(spy, spawn(fun() -> receive {seen, _} -> ok end, deaf() end)),
+    serve(first),
+    serve(second),
+    gen_server:cast(first, {spied, second, first}).
 
 %% Messages that nobody takes, as fast as one process can.
 flood(Name, EveryMs) ->
