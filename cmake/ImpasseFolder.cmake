@@ -1,4 +1,5 @@
-# impasse_folder(NAME DIR [FOLDERS folder...] [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...] [TEST_DEPENDS lib...])
+# impasse_folder(NAME DIR [FOLDERS folder...] [DEPENDS lib...] [LIBRARIES target...] [SOURCES file...]
+#   [TEST_DEPENDS lib...] [TEST_TIMEOUT s])
 #   A static library of all *.c in DIR (and in the FOLDERS below it) but *_test.c, and one test for each *_test.c beside
 #   them.
 #   Its face is a directory that holds nothing but a link to DIR under DIR's own path: `#include "DIR/x.h"` works for
@@ -26,7 +27,7 @@ function(impasse_face name dir)
 endfunction()
 
 function(impasse_folder name dir)
-  cmake_parse_arguments(arg "" "" "FOLDERS;DEPENDS;LIBRARIES;SOURCES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "TEST_TIMEOUT" "FOLDERS;DEPENDS;LIBRARIES;SOURCES;TEST_DEPENDS" ${ARGN})
   set(full ${CMAKE_SOURCE_DIR}/${dir})
   set(folders ${full})
   foreach(folder IN LISTS arg_FOLDERS)
@@ -53,7 +54,7 @@ function(impasse_folder name dir)
     foreach(test IN LISTS tests)
       get_filename_component(stem ${test} NAME_WE)
       impasse_test(${name}.${stem} SOURCES ${test} DEPENDS ${name} ${arg_DEPENDS} ${arg_TEST_DEPENDS}
-        LIBRARIES ${arg_LIBRARIES})
+        LIBRARIES ${arg_LIBRARIES} TIMEOUT ${arg_TEST_TIMEOUT})
     endforeach()
   endif()
 endfunction()
@@ -69,20 +70,26 @@ function(impasse_headers name dir)
   target_include_directories(${name} INTERFACE ${face})
 endfunction()
 
-# impasse_ctest(NAME COMMAND word... [DIRECTORY dir] [ENVIRONMENT x=y...] [LABELS l...] [TIMEOUT s] [FIXTURES property f...])
+# impasse_ctest(NAME COMMAND word... [DIRECTORY dir] [ENVIRONMENT x=y...] [LABELS l...] [TIMEOUT s] [FIXTURES property f...]
+#   [WAITS])
 #   The ctest entry BUILD/NAME, BUILD being the name of the build directory: one ctest runs several builds (see run), and
-#   what it knows of a test goes by nothing but the name. Runs in the source tree, for two minutes at most.
+#   what it knows of a test goes by nothing but the name. Runs in the source tree, for two minutes at most. Two tests that
+#   only wait most of the time (WAITS) share a processor: a slot of ctest -j is half a one.
 function(impasse_ctest name)
-  cmake_parse_arguments(arg "" "DIRECTORY;TIMEOUT" "COMMAND;ENVIRONMENT;LABELS;FIXTURES" ${ARGN})
+  cmake_parse_arguments(arg "WAITS" "DIRECTORY;TIMEOUT" "COMMAND;ENVIRONMENT;LABELS;FIXTURES" ${ARGN})
   if(NOT arg_DIRECTORY)
     set(arg_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  set(slots 2)
+  if(arg_WAITS)
+    set(slots 1)
+  endif()
   get_filename_component(build ${CMAKE_BINARY_DIR} NAME)
   add_test(NAME ${build}/${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${arg_DIRECTORY})
-  set_tests_properties(${build}/${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+  set_tests_properties(${build}/${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 PROCESSORS ${slots}
     ENVIRONMENT "${arg_ENVIRONMENT}" LABELS "${arg_LABELS}" ${arg_FIXTURES})
 endfunction()
 

@@ -4,7 +4,7 @@
 #   broker             starts it; $broker is the pid of its emulator, $broker_name its node
 #   load QUEUES        starts publisher.erl on it and waits until messages flow; `tell WORD` gives it a command
 #   tell WORD ANSWER   a command of publisher.erl, and waits for what it says to it
-broker_name=impasse_rabbit@localhost
+broker_name=impasse_rabbit_$$@localhost
 
 # A port nobody listens on now, from a range that the kernel gives to nobody.
 free_port() {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <time.h>
 
 #include "probe/beam/exact/senders.h"
 #include "probe/beam/exact/test_exact.h"
@@ -75,6 +76,12 @@ static void a_flood_is_sampled(void **state)
   (void)state;
   if (!answered(node, atoms, &sink, 0, &text))
     goto out;
+  /* Where others want the processor, a flood is one now and then only. */
+  for (time_t end = time(NULL) + TEST_NODE_DEADLINE_MS / 1000;
+       !strstr(text, "a sample") && time(NULL) < end;) {
+    free(text);
+    (void)answered(node, atoms, &sink, 0, &text);
+  }
   if (!strstr(text, "a sample") || !strstr(text, "{event,_}"))
     fail_msg("not a sample:\n%s", text);
   assert_false(test_exact_probed());

@@ -117,7 +117,6 @@ shape("backlog", []) ->
     spawn(fun() -> register(busy, self()), gen_server:call(sleeper, {sleep, 3600000}, infinity) end),
     wait_for(busy),
     [busy ! {job, I} || I <- lists:seq(1, 100)],
-    flood(busy, 20),
     ok;
 shape("idle", [N]) ->
     [spawn(fun() -> receive never -> ok end end) || _ <- lists:seq(1, list_to_integer(N))],
@@ -257,7 +256,7 @@ drip(Name, N) ->
     drip(Name, N + 1).
 
 drown() ->
-    receive {noise, _} -> timer:sleep(20) end,
+    receive {noise, _} -> timer:sleep(1000) end,
     drown().
 
 fight(I) ->
