@@ -37,7 +37,8 @@ struct finding_of {
   char name[32];
   enum level level;
   char what[256];
-  const char *remedy; /* NULL: nothing to do */
+  const char *remedy;                   /* NULL: nothing to do */
+  char own_remedy[SOURCE_REASON_BYTES]; /* where `remedy` is made and not constant */
 };
 
 static void found(struct finding_of *f, enum level level, const char *remedy, const char *format,
@@ -164,9 +165,9 @@ static void check_yama(struct finding_of *f)
                                       "1: only descendants can be read",
                                       "2: only with CAP_SYS_PTRACE", "3: no process can be read"};
   long scope = read_number("/proc/sys/kernel/yama/ptrace_scope", 0);
-  const char *remedy =
-      "sysctl kernel.yama.ptrace_scope=0, or run as root; hooked programs are read all the same "
-      "as long as they keep their memfd open";
+  const char *remedy = "sysctl kernel.yama.ptrace_scope=0, or run as root; Erlang nodes need that, "
+                       "hooked programs are "
+                       "read all the same as long as they keep their memfd open";
 
   if (scope < 0 || scope > 3)
     scope = 3;
@@ -341,6 +342,57 @@ static const struct {
 };
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]), FINDINGS_MAX = CHECKS + SOURCES_MAX };
 
+/* --- what runs here --- */
+
+struct census {
+  const struct source *source;
+  unsigned readable, refused;
+  char reason[SOURCE_REASON_BYTES]; /* of the first that is refused */
+};
+
+static void count_process(struct census *census, pid_t pid)
+{
+  char reason[SOURCE_REASON_BYTES] = "";
+  struct reach_target *target = NULL;
+  int verdict;
+
+  if (reach_open(pid, &target) < 0)
+    return; /* it has gone */
+  verdict = census->source->probe(target, reason);
+  reach_close(target);
+  census->readable += verdict == SOURCE_MINE;
+  if (verdict == SOURCE_MINE_UNREADABLE && census->refused++ == 0)
+    memcpy(census->reason, reason, sizeof(reason));
+}
+
+static void count_processes(struct census *census)
+{
+  pid_t *pids;
+  size_t count;
+
+  if (reach_pids(&pids, &count) < 0)
+    return; /* nobody is counted */
+  for (size_t i = 0; i < count; i++)
+    if (pids[i] != getpid())
+      count_process(census, pids[i]);
+  free(pids);
+}
+
+/* What a source reads, and how many processes of this machine that is now. */
+static void check_source(struct finding_of *f, const struct source *source)
+{
+  struct census census = {.source = source};
+  char refused[64] = "";
+
+  count_processes(&census);
+  if (census.refused > 0) {
+    (void)snprintf(refused, sizeof(refused), ", %u more may not be read", census.refused);
+    memcpy(f->own_remedy, census.reason, sizeof(f->own_remedy));
+  }
+  found(f, census.refused > 0 ? LEVEL_LIMITED : LEVEL_OK, census.refused > 0 ? f->own_remedy : NULL,
+        "%u here now%s. %s", census.readable, refused, source->help);
+}
+
 /* What is checked, then what can be read. Returns how many there are. */
 static size_t find_all(struct finding_of list[FINDINGS_MAX])
 {
@@ -356,7 +408,7 @@ static size_t find_all(struct finding_of list[FINDINGS_MAX])
   for (const struct source *const *source = sources; *source && count < FINDINGS_MAX; source++) {
     struct finding_of *f = &list[count++];
 
-    found(f, LEVEL_OK, NULL, "%s", (*source)->help);
+    check_source(f, *source);
     (void)snprintf(f->name, sizeof(f->name), "source %s", (*source)->name);
   }
   return count;
@@ -411,7 +463,8 @@ const struct command cmd_doctor = {
     .name = "doctor",
     .args = "",
     .help = "Tell what can be observed here, and what of it needs help",
-    .manual = "Each line is ok, limited or no, what was found, and the remedy.\n",
+    .manual = "Each line is ok, limited or no, what was found, and the remedy. The last lines\n"
+              "are the sources: what each reads, and how many such processes run here now.\n",
     .options = OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
     .trouble_code = EXIT_TROUBLE,
     .run = doctor,

@@ -7,6 +7,7 @@
 #include "collector/command.h"
 #include "collector/feeds.h"
 #include "collector/graph_text.h"
+#include "collector/questions.h"
 #include "collector/rows.h"
 #include "collector/take.h"
 #include "collector/unreadable.h"
@@ -216,16 +217,6 @@ static enum take_verdict ask_of(void *context, struct feed *feed, const struct s
 
 /* --- what to show --- */
 
-static const struct question {
-  const char *name;
-  enum feed_question question;
-  bool of_target; /* of all its actors */
-} questions[] = {{"messages", FEED_MESSAGES, false},
-                 {"senders", FEED_SENDERS, false},
-                 {"stack", FEED_STACK, false},
-                 {"exits", FEED_EXITS, true},
-                 {"locks", FEED_LOCKS, true}};
-
 static int show_answer(const struct options *options, const struct question *question,
                        struct complaint *complaint)
 {
@@ -261,11 +252,11 @@ static int show_answer(const struct options *options, const struct question *que
 static int show(const struct options *options, struct complaint *complaint)
 {
   const char *what = options->arg_count > 0 ? options->args[0] : "";
+  const struct question *question = question_by_name(what);
   enum relation relation;
 
-  for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
-    if (strcmp(questions[i].name, what) == 0)
-      return show_answer(options, &questions[i], complaint);
+  if (question)
+    return show_answer(options, question, complaint);
   if (options->arg_count != 1)
     return complaint_set(
         complaint, EXIT_TROUBLE,
@@ -277,7 +268,7 @@ static int show(const struct options *options, struct complaint *complaint)
   return complaint_set(
       complaint, EXIT_TROUBLE,
       "there is no \"%s\" to show; there are targets, actors, waits, tables, call_graph, names, "
-      "alerts, gaps, graph, exits and locks of a process, and messages, senders, stack of an ACTOR",
+      "alerts, gaps, graph, exits and locks of a process, and messages and senders of an ACTOR",
       what);
 }
 
@@ -287,21 +278,24 @@ const struct command cmd_show = {
     .help = "Print rows, or the wait-for graph, of now or of the past",
     .manual = "WHAT is a relation: targets, actors, waits, tables, call_graph, names, alerts or\n"
               "gaps, whose columns are in impasse-sql(5); or graph, a drawing of who waits for\n"
-              "whom (--format dot for dot(1)); or messages, senders or stack of one ACTOR, or\n"
-              "exits, why the actors of one process (--target) end, or locks, which of them wait\n"
-              "for locks and how long: where the runtime can tell. ACTOR is a name, the id in\n"
-              "angle brackets that it ends in, or the key of the column actor. Senders, exits\n"
-              "and locks of an Erlang node take probes for at most a second, and root. Without\n"
-              "a time: now, from a running `impasse record` where one answers, else by looking\n"
-              "for a second. With --at the state of that instant, with --since and --until all\n"
-              "rows between, from a recording.\n"
+              "whom (--format dot for dot(1)); or one of the questions below. Without a time:\n"
+              "now, from a running `impasse record` where one answers, else by looking for a\n"
+              "second. With --at the state of that instant, with --since and --until all rows\n"
+              "between, from a recording. A process that is wanted and cannot be read is told\n"
+              "on standard error: its rows are missing.\n"
               "\n"
               "With --crash-dump FILE of an Erlang node that is no more: how it ended, from the\n"
               "erl_crash.dump that it left (- for standard input), with the same findings as of\n"
               "a living node. The node stands still while it writes its dump, so one reading\n"
               "is enough to confirm a circle; how long its calls had lasted, rates and growth\n"
               "are not in a dump. A dump that was not written whole is read as far as it goes,\n"
-              "and `gaps` says so.\n",
+              "and `gaps` says so.\n"
+              "\n"
+              "Questions are answered by the source itself and are not recorded; the screen has\n"
+              "keys for them. ACTOR is a name, the id in angle brackets that it ends in, or the\n"
+              "key of the column actor. What takes probes needs root (or CAP_BPF, CAP_PERFMON\n"
+              "and CAP_SYS_PTRACE), ends by itself, and says what it cost:\n",
+    .list = questions_list,
     .options = OPTIONS_FEED | OPTION_BIT(WHERE) | OPTION_BIT(ORDER) | OPTION_BIT(LIMIT) |
                OPTION_BIT(FORMAT) | OPTION_BIT(JSON) | OPTION_BIT(CRASH_DUMP),
     .trouble_code = EXIT_TROUBLE,

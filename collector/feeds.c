@@ -110,8 +110,9 @@ int feeds_open(uv_loop_t *loop, const struct options *options, uint64_t interval
   if (error < 0)
     return error;
   if (options->exact && !sources_have_probes())
-    (void)fprintf(stderr, "impasse: --exact: hooked programs count exactly as they are; no probe "
-                          "was needed, it costs nothing\n");
+    (void)fprintf(stderr,
+                  "impasse: --exact: no source of this build has probes; programs that link "
+                  "libimpasse count exactly without them\n");
   /* What a recorder reads it reads without our probes. */
   if (options->interval_ns == OPTION_UNSET && !(options->exact && sources_have_probes()) &&
       open_recorder(loop, options, ret_feed) == 0)

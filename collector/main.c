@@ -116,6 +116,10 @@ int main(int argc, char **argv)
     print_usage(stderr);
     return EXIT_TROUBLE;
   }
+  if (strcmp(argv[1], "help") == 0 && argc == 3 && command_by_name(argv[2])) {
+    print_command_help(command_by_name(argv[2]));
+    return close_output(EXIT_FINE, EXIT_TROUBLE);
+  }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
       strcmp(argv[1], "help") == 0) {
     print_usage(stdout);

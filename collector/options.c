@@ -61,7 +61,7 @@ static const struct option_rule rules[OPTION_COUNT] = {
                          KIND_FLAG,
                          FIELD(no_color)},
     [OPTION_EXACT] = {{"exact", "",
-                       "exact counts where a source needs probes for them, and their cost"},
+                       "times waits for Erlang tables with probes, as root; says the cost"},
                       KIND_FLAG,
                       FIELD(exact)},
     [OPTION_INTERVAL] = {{"interval", "T", "time between sweeps (default 1s)"},

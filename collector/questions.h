@@ -1,0 +1,24 @@
+/* questions.h - what can be asked of a source on demand (model/feed.h), as `impasse show` calls it. One row adds one; help
+ * and manual come from the rows. */
+#ifndef IMPASSE_COLLECTOR_QUESTIONS_H
+#define IMPASSE_COLLECTOR_QUESTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/feed.h"
+
+struct question {
+  const char *name;
+  enum feed_question question;
+  bool of_target;   /* of all actors of a process, not of one */
+  const char *help; /* NULL: no source of this version can tell, so it is not listed */
+};
+
+/* NULL where there is none of that name. */
+const struct question *question_by_name(const char *name);
+
+/* Ends the help of `show`. */
+void questions_list(FILE *out);
+
+#endif
