@@ -21,6 +21,7 @@ poll 60 has_rows KILL "SELECT count(*) FROM alerts WHERE rule = 'blind' AND stat
 run "$IMPASSE" query "SELECT DISTINCT reason FROM targets WHERE state = 'gone'" --db "$work/KILL" --format tsv
 cp "$work/out" "$work/killed"
 kill -TERM "$recorder"
+wait "$recorder" # only one answers at a time
 
 ending TERM
 run "$IMPASSE" query "SELECT DISTINCT reason FROM targets WHERE state = 'gone'" --db "$work/TERM" --format tsv
