@@ -11,6 +11,7 @@
 #include "probe/beam/sweep_sort.h"
 #include "probe/beam/sweep_text.h"
 #include "probe/beam/term.h"
+#include "probe/beam/wait/wait.h"
 
 enum {
   CHUNK_SLOTS = 32768, /* of the slot table, read at once */
@@ -66,6 +67,8 @@ struct beam_sweep {
   /* of the rows that are being made */
   struct sweep *sweep;
   size_t parted;
+  uint32_t function; /* of the last row; does who waits there start another process? */
+  bool function_starts;
   bool no_memory;
 };
 
@@ -242,12 +245,26 @@ static uint8_t state_of(uint32_t bits)
   return ACTOR_RECEIVE;
 }
 
-static bool may_be_blocked(const struct beam_proc_facts *facts)
+/* Who waits for a process that it starts may have no monitor. Most rows have one of a few functions. */
+static bool starts_another(struct beam_sweep *state, uint32_t function)
+{
+  size_t bytes;
+  const char *texts = beam_names_texts(state->names, &bytes);
+  if (function != state->function) {
+    state->function = function;
+    state->function_starts =
+        function && function < bytes && strcmp(texts + function, BEAM_WAIT_STARTING) == 0;
+  }
+  return state->function_starts;
+}
+
+static bool may_be_blocked(struct beam_sweep *state, const struct beam_proc_facts *facts,
+                           uint32_t function)
 {
   const uint32_t busy = BEAM_STATE_EXITING | BEAM_STATE_GC | BEAM_STATE_RUNNING |
                         BEAM_STATE_RUNNING_SYS | BEAM_STATE_DIRTY_RUNNING |
                         BEAM_STATE_DIRTY_RUNNING_SYS;
-  return facts->proc.monitors && !(facts->proc.state & busy);
+  return !(facts->proc.state & busy) && (facts->proc.monitors || starts_another(state, function));
 }
 
 /* The length of the mailbox, where it is in several parts summed up as far as the bound allows. */
@@ -328,11 +345,12 @@ static void add_row(struct beam_sweep *state, const struct beam_proc_facts *fact
     row->head = facts->head;
   if (state->sweep->kind != SWEEP_ROUND) /* a round needs no names */
     name_row(state, facts, row);
-  struct beam_proc *candidate =
-      may_be_blocked(facts) ? array_add(&state->candidates, sizeof *candidate) : NULL;
+  if (!may_be_blocked(state, facts, row->function))
+    return;
+  struct beam_proc *candidate = array_add(&state->candidates, sizeof *candidate);
   if (candidate)
     *candidate = facts->proc;
-  else if (may_be_blocked(facts))
+  else
     state->no_memory = true;
 }
 
@@ -497,6 +515,8 @@ static int begin(struct beam_sweep *state, struct sweep *sweep)
   state->sweep = sweep;
   state->staged.count = state->later.count = state->candidates.count = state->suspect_count =
       state->parted = 0;
+  state->function = 0;
+  state->function_starts = false;
   state->no_memory = false;
   if (sweep->kind == SWEEP_FULL)
     hot_begin(&state->hot);

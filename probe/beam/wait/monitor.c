@@ -194,3 +194,21 @@ int beam_monitor_find(const struct beam_node *node, struct beam_monitor_lookup *
   free(walks.pieces);
   return error;
 }
+
+/* Links to processes of this node come first, in the order of their words; then those to ports and to other nodes. */
+bool beam_link_has(const struct beam_node *node, uint64_t root, uint64_t pid_word)
+{
+  unsigned char bytes[NODE_BYTES];
+  size_t length = (size_t)node->layout.sz_monnode;
+  uint64_t at = root;
+  for (int level = 0; level < LEVELS_MOST && plausible(at) && length <= NODE_BYTES; level++) {
+    if (beam_memory_read(node->memory, at, bytes, length) != 0)
+      return false;
+    uint64_t other = beam_u64(bytes, node->layout.mn_other);
+    if (other == pid_word)
+      return true;
+    bool left = !beam_is_pid(other) || pid_word < other;
+    at = beam_u64(bytes, left ? node->layout.mn_left : node->layout.mn_right);
+  }
+  return false;
+}

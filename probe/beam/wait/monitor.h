@@ -48,6 +48,9 @@ struct beam_monitor_lookup {
   uint64_t connection; /* out: to that node, an ErtsMonLnkDist; 0 none */
 };
 
+/* Is a process linked to that of this pid word, of the same node? `root`: of its links. */
+bool beam_link_has(const struct beam_node *node, uint64_t root, uint64_t pid_word);
+
 /* Fills the out fields of all. Reads at most 64 levels of each tree. 0, -ENOMEM, -EPERM, -ESRCH. */
 int beam_monitor_find(const struct beam_node *node, struct beam_monitor_lookup *lookups,
                       size_t count);

@@ -17,7 +17,7 @@ enum {
 
 enum verdict {
   UNKNOWN, /* not searched for yet */
-  UNREAD,
+  UNREAD,  /* or sure anyhow */
   ALONE,
   THIRD,  /* another process holds the reference */
   SHARED, /* somebody else may have it, or it cannot be told */
@@ -109,7 +109,7 @@ static void take_links(struct beam_proof *proof, const struct beam_proof_link *l
     const struct entry *old = find_old(proof, entry, i);
     if (old) {
       *entry = *old;
-    } else if (beam_proof_unread(proof->node, next->waiter, link->reference)) {
+    } else if (link->sure || beam_proof_unread(proof->node, next->waiter, link->reference)) {
       entry->verdict = UNREAD;
       entry->phase = REST;
     }

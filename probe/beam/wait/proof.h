@@ -5,6 +5,8 @@
  * A call ends when somebody sends an answer, and an answer needs the reference of the call. So a link is exclusive when
  * the reference is with nobody but the caller and the callee:
  *
+ *   linked   the caller starts the callee and waits for its first word, which has the callee's pid and which nobody else
+ *            has a reason to send.
  *   unread   the request lies in the callee's mailbox: nobody has taken the reference out of it.
  *   alone    the callee has taken it, and it might have given it to a helper that will answer (a deferred reply). What
  *            stands on the callee's stack tells nothing of that. All writable memory of the node is searched for the
@@ -19,7 +21,7 @@
  *            lies in its memory and can be reached from its stack, registers, dictionary or mailbox, or the process runs.
  *            Whoever can answer may answer, so the circle is none: the link is open, which frees it in the graph. A copy
  *            that its process cannot reach any more (it has logged the request, or called first) is garbage and no third:
- *            it spoils the proof, but not the deadlock.
+ *            it spoils the proof, not the deadlock.
  *   shared   everything else: garbage, freed memory, an ETS table, an encoded copy, a process too large to be looked
  *            through. The link is not exclusive, the circle only confirmed.
  *
@@ -60,6 +62,7 @@ struct beam_proof_link {
   uint64_t holder; /* key */
   struct beam_reference reference;
   uint64_t monitor; /* address of its node */
+  bool sure;        /* in: it is exclusive, whoever has what reference */
   bool exclusive;   /* out */
   bool open;        /* out: another process holds the reference and may answer */
 };
@@ -69,8 +72,8 @@ struct beam_proof;
 struct beam_proof *beam_proof_new(const struct beam_node *node); /* NULL without memory */
 void beam_proof_free(struct beam_proof *proof);
 
-/* Finds the circles among all links of a reading and sets `exclusive` where it is proven, `open` where there is a third. `alone`: the node is known to
- * talk to no other. 0, -ENOMEM, -EPERM, -ESRCH. */
+/* Finds the circles among all links of a reading and sets `exclusive` where it is proven, `open` where there is a third.
+ * `alone`: the node is known to talk to no other. 0, -ENOMEM, -EPERM, -ESRCH. */
 int beam_proof_judge(struct beam_proof *proof, struct beam_proof_link *links, size_t count,
                      bool alone);
 

@@ -112,8 +112,7 @@ static inline void test_waits_each(void *context, size_t index, enum beam_proc_r
           0)
     name = 0;
   waits->procs[waits->proc_count++] = (struct test_proc){facts->proc, name};
-  if (facts->proc.monitors != 0)
-    waits->candidates[waits->candidate_count++] = facts->proc;
+  waits->candidates[waits->candidate_count++] = facts->proc;
 }
 
 static inline void test_waits_procs(struct test_waits *waits)

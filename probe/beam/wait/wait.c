@@ -4,6 +4,7 @@
  *    stacks          which function waits, which values live in its frame
  *    references      which of those are references of this node
  *    monitors        which of those the process monitors somebody by
+ *    links           of those that wait for one that they start: no reference, but a pid in the frame
  *    receive markers where the function is not known: does its receive wait for nothing else?
  *    claims          what is true of what was seen
  *
@@ -371,6 +372,54 @@ static int use_markers(struct block *block)
   return error;
 }
 
+/* ---- links ---- */
+
+/* The one process that its frame names and that it is linked to; 0 none, or several. */
+static uint64_t linked_in_frame(const struct block *block, size_t index)
+{
+  const struct beam_node *node = block->waits->node;
+  const struct beam_proc *proc = &block->procs[index];
+  const struct beam_wait_stack *stack = &block->stacks[index];
+  uint64_t root, found = 0;
+  if (beam_memory_word(node->memory, proc->address + (uint64_t)node->layout.p_links, &root) != 0)
+    return 0;
+  for (uint8_t i = 0; i < stack->first_frame; i++) {
+    uint64_t word = stack->word[i];
+    if (!beam_is_pid(word) || word == proc->word || word == found ||
+        !beam_link_has(node, root, word))
+      continue;
+    if (found)
+      return 0;
+    found = word;
+  }
+  return found;
+}
+
+/* Who waits for a process that it is linked to has no reference: what names the wait is that process's pid, which is
+ * no more used once it has ended. */
+static int use_links(struct block *block)
+{
+  for (size_t i = 0; i < block->count; i++) {
+    struct candidate *candidate = &block->candidates[i];
+    uint64_t word = candidate->flags & BEAM_WAIT_LINK ? linked_in_frame(block, i) : 0;
+    if (word == 0)
+      continue;
+    size_t room = block->reference_count + 1;
+    void *larger = reallocarray(block->monitors, room, sizeof *block->monitors);
+    if (!larger)
+      return -ENOMEM;
+    block->monitors = larger;
+    candidate->first = (uint32_t)block->reference_count;
+    candidate->count = 1;
+    block->monitors[candidate->first] = (struct beam_monitor_lookup){
+        .reference = {{(uint32_t)word, (uint32_t)(word >> 32), 0}}, .found = true, .other = word};
+    int error = add_reference(block, i, word); /* so that it has a place beside it */
+    if (error)
+      return error;
+  }
+  return 0;
+}
+
 /* ---- claims ---- */
 
 /* A process that is about to run has got something. Where that is not the answer it goes on waiting: so does one in a
@@ -381,6 +430,8 @@ static bool answered(struct block *block, const struct beam_proc *proc,
   const uint32_t roused = BEAM_STATE_ACTIVE | BEAM_STATE_IN_RUN_QUEUE | BEAM_STATE_SIGNALS_IN_QUEUE;
   if (!(proc->state & roused))
     return false;
+  if (candidate->flags & BEAM_WAIT_LINK)
+    return true; /* its answer has no reference to look for */
   if (block->waits->roused_left == 0)
     return true;
   block->waits->roused_left--;
@@ -419,7 +470,8 @@ static int remember(struct block *block, size_t index)
   const struct candidate *candidate = &block->candidates[index];
   const struct beam_wait_stack *stack = &block->stacks[index];
   bool maps = candidate->flags & (BEAM_WAIT_ANY_OF_MAP | BEAM_WAIT_ALL_OF_MAP);
-  if (candidate->count != 1 || maps || !(candidate->flags & BEAM_WAIT_CALL))
+  if (candidate->count != 1 || maps || !(candidate->flags & BEAM_WAIT_CALL) ||
+      candidate->flags & BEAM_WAIT_LINK)
     return 0;
   struct beam_wait_known known = {.key = block->procs[index].key,
                                   .position = beam_wait_position(&block->procs[index]),
@@ -465,7 +517,8 @@ static int add_links(struct block *block, size_t first)
     const struct beam_proof_link link = {.waiter = of->waiter,
                                          .holder = block->sweep->holders[row->holder_first].actor,
                                          .reference = block->monitors[of->first].reference,
-                                         .monitor = block->monitors[of->first].address};
+                                         .monitor = block->monitors[of->first].address,
+                                         .sure = candidate->flags & BEAM_WAIT_LINK};
     error = add_link(block->links, &link, first + i);
   }
   return error;
@@ -524,6 +577,8 @@ static int read_block(struct block *block)
     error = keep_monitors(block);
   if (!error)
     error = use_markers(block);
+  if (!error)
+    error = use_links(block);
   if (error)
     goto out;
   for (size_t i = 0; !error && i < block->count; i++) {

@@ -19,6 +19,9 @@
 
 struct beam_waits;
 
+/* Where a process waits for one that it starts and is linked to, without a monitor (OTP 25; from 26 on it has one). */
+#define BEAM_WAIT_STARTING "proc_lib:sync_start_link/2"
+
 /* What it needs to know of other processes. */
 struct beam_waits_world {
   void *context;
@@ -34,8 +37,8 @@ void beam_waits_free(struct beam_waits *waits);
 
 /* Adds a wait (and its holders) to the sweep for each candidate that is blocked in a call, and sets
  * nothing else: the caller marks the waiters' rows as blocked. Candidates are not running, not
- * collecting garbage, not exiting, and have monitors; of those that are about to run, who has its
- * answer is left out. Fills since nothing: first seen counts. Who has a reference in its frame, but
+ * collecting garbage, not exiting, and have monitors or are in BEAM_WAIT_STARTING; of those that are
+ * about to run, who has its answer is left out. Fills since nothing: first seen counts. Who has a reference in its frame, but
  * may well wait for whatever comes, gets a wait that is `any` and open: free in the graph.
  * Links that are part of a circle are looked at again for whether anybody else could answer (see
  * proof.h), and are `exclusive` when nobody can. 0, -ENOMEM, -ESRCH. */

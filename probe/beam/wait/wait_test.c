@@ -57,6 +57,22 @@ static void every_kind_of_call(void **state)
   test_waits_stop(&waits);
 }
 
+/* Through OTP 25 who starts a linked process has no monitor on it. */
+static void who_starts_a_process_waits_for_it(void **state)
+{
+  static const char *const LINES[][3] = {
+      {"parent -> child, proc_lib:start_link, all, none, exclusive",
+       "child -> parent, gen_server:call, all, none, exclusive", NULL},
+      {"parent -> child, proc_lib:start, all, none, exclusive",
+       "child -> parent, gen_server:call, all, none, exclusive", NULL},
+  };
+  struct test_waits waits;
+  (void)state;
+  test_waits_start(&waits, "waits:starts_who_calls(parent)", NULL);
+  test_waits_expect(&waits, LINES[waits.node->node.otp > 25]);
+  test_waits_stop(&waits);
+}
+
 /* Each message wakes the waiters; none of them is the answer. */
 static void a_flood_hides_no_circle(void **state)
 {
@@ -185,6 +201,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_servers_that_call_each_other),
       cmocka_unit_test(every_kind_of_call),
+      cmocka_unit_test(who_starts_a_process_waits_for_it),
       cmocka_unit_test(a_flood_hides_no_circle),
       cmocka_unit_test(who_has_the_answer_is_not_blocked),
       cmocka_unit_test(a_callee_on_another_node_is_named_with_its_node),

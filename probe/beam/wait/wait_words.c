@@ -21,6 +21,7 @@ static const struct beam_wait_words table[] = {
     {"file", "file_request", 2, "file request", CALL},
     {"code_server", "call", 1, "code_server:call", CALL},
     {"proc_lib", "sync_start", 2, "proc_lib:start", CALL},
+    {"proc_lib", "sync_start_link", 2, "proc_lib:start_link", CALL | BEAM_WAIT_LINK},
     {"proc_lib", "sync_start_monitor", 2, "proc_lib:start_monitor", CALL},
     {"proc_lib", "stop", 3, "proc_lib:stop", CALL | BEAM_WAIT_JOIN},
     {"Elixir.Task", "await", 2, "Task.await", CALL},

@@ -23,6 +23,8 @@ enum beam_wait_words_flags {
   BEAM_WAIT_TIMER_MESSAGE = 1 << 4,
   /* Waits for the end of the other process, not for its answer. */
   BEAM_WAIT_JOIN = 1 << 5,
+  /* Waits for a word of the process whose pid lies in its frame and that it is linked to; there is no monitor. */
+  BEAM_WAIT_LINK = 1 << 6,
 };
 
 struct beam_wait_words {

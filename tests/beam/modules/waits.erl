@@ -4,8 +4,8 @@
 %% Those whom they wait for: `deaf` takes no message at all, `server` is a gen_server that is asked to call others.
 -module(waits).
 -behaviour(gen_server).
--export([kinds/0, start/1, circle/1, serve/1, waiting/2, deferred/0, spied/0, flood/2, callers/1]).
--export([init/1, handle_call/3, handle_cast/2, handle_info/2, starter/0, one_by_one/2, hold/0]).
+-export([kinds/0, start/1, circle/1, serve/1, waiting/2, deferred/0, spied/0, flood/2, callers/1, starts_who_calls/1]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, starter/0, one_by_one/2, hold/0, link_starter/1]).
 
 %% ---- servers ----
 
@@ -75,6 +75,15 @@ callers(Count) ->
     gen_server:cast(slow, {through, [deaf]}),
     [spawn(fun() -> gen_server:call(Server, never, infinity) end) || _ <- lists:seq(1, Count)],
     ok.
+
+%% A process that is started and calls the one who starts it, from its init: neither goes on.
+starts_who_calls(Name) ->
+    waiting(Name, fun() -> proc_lib:start_link(waits, link_starter, [self()]), after_call() end).
+
+link_starter(Starter) ->
+    register(child, self()),
+    gen_server:call(Starter, hello, infinity),
+    proc_lib:init_ack({ok, self()}).
 
 %% ---- one of each kind ----
 
