@@ -23,14 +23,32 @@ static enum style style_of(const struct snapshot *s, uint32_t row, unsigned colu
   }
 }
 
+#define WORK_BITS 24
+#define DEPTH_MAX (INT64_MAX >> WORK_BITS)
+
+/* The deepest first; of equally deep ones, which is all of them in good times, who works most. */
+static int64_t score(const struct snapshot *s, uint32_t row)
+{
+  int64_t depth = snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row),
+          work_most = (INT64_C(1) << WORK_BITS) - 1;
+  double work = snapshot_real(s, RELATION_ACTORS, ACTORS_WORK_PER_S, row);
+
+  if (depth == VALUE_UNKNOWN || depth < 0)
+    depth = -1;
+  depth = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
+  return depth * (work_most + 1) +
+         (work > 0 ? (work < (double)work_most ? (int64_t)work : work_most) : 0);
+}
+
 static const struct table_spec spec = {
     .relation = RELATION_ACTORS,
     .columns = {ACTORS_NAME, ACTORS_DEPTH, ACTORS_DEPTH_TREND, ACTORS_GROWTH_PER_S, ACTORS_STATE,
-                ACTORS_BEHIND, ACTORS_BLOCKED_MS, ACTORS_WAITS_FOR, ACTORS_IN_PER_S,
-                ACTORS_OUT_PER_S, ACTORS_TARGET, ACTORS_MEMORY_BYTES, ACTORS_WORK_PER_S,
+                ACTORS_BEHIND, ACTORS_BLOCKED_MS, ACTORS_WAITS_FOR, ACTORS_WORK_PER_S,
+                ACTORS_IN_PER_S, ACTORS_OUT_PER_S, ACTORS_TARGET, ACTORS_MEMORY_BYTES,
                 ACTORS_DROPPED, ACTORS_CAPACITY, ACTORS_KIND, ACTORS_FUNCTION, ACTORS_UNMATCHED_MS},
     .column_count = 18,
     .sort = ACTORS_DEPTH,
+    .score = score,
     .style = style_of,
 };
 
@@ -38,6 +56,8 @@ const struct pane pane_mailboxes = {
     .name = "mailboxes",
     .title = "Mailboxes",
     .help = "Every actor and its mailbox. The bars are the last 16 depths, the newest at the "
-            "right; each step up is a doubling. Growth that stays positive is a leak.",
+            "right; each step up is a doubling. Growth that stays positive is a leak. Equally deep "
+            "ones: "
+            "who works most comes first (work/s: of Erlang processes reductions).",
     .table = &spec,
 };
