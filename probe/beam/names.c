@@ -23,11 +23,19 @@ enum {
   LABEL_BYTES = 128, /* of a label's text */
   LABEL_READS = 64 << 10,
   COMPACT_SLACK = 1 << 20,
+  TRIES_MOST = 16, /* sweeps in which a dictionary is read that may have told less than there is */
 };
+
+/* Of a process whose dictionary may change while it is read. */
+static const uint32_t MOVING = BEAM_STATE_ACTIVE | BEAM_STATE_RUNNING | BEAM_STATE_GC |
+                               BEAM_STATE_RUNNING_SYS | BEAM_STATE_DIRTY_RUNNING |
+                               BEAM_STATE_DIRTY_RUNNING_SYS;
 
 /* What is needed to find a name when all reads are done together. */
 struct wanted {
   uint32_t slot;
+  bool moving;      /* it ran or was about to, or something moved its terms */
+  uint64_t process; /* address */
   uint64_t parent;
   uint64_t initial[3];
 };
@@ -283,8 +291,12 @@ static bool want(struct beam_names *names, const struct beam_proc_facts *facts)
     names->wanted_room = room;
   }
   names->entries[names->wanted_count] = (struct names_dict_entry){.dictionary = facts->dictionary};
-  names->wanted[names->wanted_count++] = (struct wanted){
-      facts->proc.slot, facts->parent, {facts->initial[0], facts->initial[1], facts->initial[2]}};
+  struct wanted *wanted = &names->wanted[names->wanted_count++];
+  *wanted = (struct wanted){.slot = facts->proc.slot,
+                            .moving = facts->proc.state & MOVING,
+                            .process = facts->proc.address,
+                            .parent = facts->parent};
+  memcpy(wanted->initial, facts->initial, sizeof wanted->initial);
   return true;
 }
 
@@ -414,14 +426,24 @@ static uint64_t parent_of(const struct beam_names *names, const struct names_dic
   return key;
 }
 
+/* A dictionary that changes while it is read loses what stood in it, often without a trace. */
+static bool may_have_missed(const struct wanted *wanted, const struct names_dict_entry *dict)
+{
+  return dict->torn || (wanted->moving && dict->initial.module == 0 && dict->label == 0);
+}
+
 static void resolve_wanted(struct beam_names *names, const struct wanted *wanted,
                            const struct names_dict_entry *dict)
 {
   struct beam_name *entry = entry_at(names, wanted->slot);
   struct beam_mfa mfa = dict->initial;
-  if (!entry)
+  bool missed = may_have_missed(wanted, dict);
+  if (!entry || (missed && entry->flags & BEAM_NAME_KNOWN)) /* it keeps its name */
     return;
-  entry->flags |= BEAM_NAME_KNOWN;
+  if (!missed || entry->flags >= TRIES_MOST * BEAM_NAME_TRY)
+    entry->flags |= BEAM_NAME_KNOWN;
+  else
+    entry->flags += BEAM_NAME_TRY; /* the next sweep looks again */
   entry->parent = parent_of(names, dict, wanted->parent);
   if (entry->flags & BEAM_NAME_REGISTERED)
     return;
@@ -432,12 +454,53 @@ static void resolve_wanted(struct beam_names *names, const struct wanted *wanted
   set_call_text(names, entry, &mfa);
 }
 
+/* Where the dictionary of a process is now; 0 where the process is not there any more. */
+static uint64_t dictionary_now(const struct beam_names *names, const struct wanted *wanted)
+{
+  const struct beam_layout *l = &names->node->layout;
+  const struct beam_name *entry = beam_names_at(names, wanted->slot);
+  uint64_t word, dictionary;
+  if (!entry ||
+      beam_memory_word(names->node->memory, wanted->process + (uint64_t)l->p_id, &word) != 0 ||
+      word != entry->word ||
+      beam_memory_word(names->node->memory, wanted->process + (uint64_t)l->p_dict, &dictionary) !=
+          0)
+    return 0;
+  return dictionary;
+}
+
+/* Those that may have changed while they were read, once more: the next sweep may be seconds away. The order of what is wanted is
+ * nobody's, so they come to its end. */
+static int read_torn_again(struct beam_names *names)
+{
+  size_t first = names->wanted_count;
+  for (size_t i = 0; i < first;) {
+    uint64_t dictionary = names->entries[i].torn ? dictionary_now(names, &names->wanted[i]) : 0;
+    if (!dictionary) {
+      i++;
+      continue;
+    }
+    struct wanted wanted = names->wanted[i];
+    first--;
+    names->wanted[i] = names->wanted[first];
+    names->entries[i] = names->entries[first];
+    names->wanted[first] = wanted;
+    names->entries[first] = (struct names_dict_entry){.dictionary = dictionary};
+  }
+  if (first == names->wanted_count)
+    return 0;
+  return names_dict_read(names->node, names->atoms, &names->keys, names->entries + first,
+                         names->wanted_count - first);
+}
+
 int beam_names_resolve(struct beam_names *names)
 {
   int error = resolve_registrations(names);
   if (!error && names->wanted_count > 0)
     error = names_dict_read(names->node, names->atoms, &names->keys, names->entries,
                             names->wanted_count);
+  if (!error && names->wanted_count > 0)
+    error = read_torn_again(names);
   for (size_t i = 0; i < names->wanted_count && !error; i++)
     resolve_wanted(names, &names->wanted[i], &names->entries[i]);
   if (names->in_full)

@@ -39,6 +39,7 @@ enum beam_name_flags {
   BEAM_NAME_REGISTERED = 1 << 0,
   BEAM_NAME_KNOWN = 1 << 1, /* the dictionary was read */
   BEAM_NAME_MARK = 1 << 2,  /* free for the caller's use, while the pid is the same */
+  BEAM_NAME_TRY = 1 << 8,   /* from here on: how often the dictionary was read in vain */
 };
 
 struct beam_name {

@@ -72,6 +72,8 @@ static void push_rest(struct reading *r, uint32_t owner, uint32_t used)
   if (buckets && beam_memory_read(r->node->memory, at, buckets, count * sizeof *buckets) == 0)
     for (size_t i = 0; i < count; i++)
       push(r->next, owner, ITEM_BUCKET, buckets[i]);
+  else
+    r->entries[owner].torn = true;
   free(buckets);
 }
 
@@ -79,8 +81,10 @@ static void push_buckets(struct reading *r, uint32_t owner, const char *head)
 {
   const struct beam_layout *l = &r->node->layout;
   uint32_t used = beam_u32(head, l->pd_used), room = beam_u32(head, l->pd_arr);
-  if (used > room)
-    return; /* not a dictionary */
+  if (used > room) { /* not a dictionary any more */
+    r->entries[owner].torn = true;
+    return;
+  }
   for (uint32_t i = 0; i < used && i < FIRST_BUCKETS; i++)
     push(r->next, owner, ITEM_BUCKET, beam_u64(head, l->pd_data + (int32_t)(i * 8)));
   if (used > FIRST_BUCKETS)
@@ -96,6 +100,8 @@ static int read_heads(struct reading *r, size_t count)
   for (size_t i = 0; i < count && !error; i++)
     if (r->pieces[i].read)
       push_buckets(r, (uint32_t)i, r->heads[i]);
+    else
+      r->entries[i].torn = true;
   return error;
 }
 
@@ -141,6 +147,8 @@ static void take_item(struct reading *r, const struct item *item, const uint64_t
       push(r->next, item->owner, ITEM_BUCKET, words[1]);
     } else if (is_tuple(words[0], 2)) {
       take_pair(r, item->owner, words);
+    } else {
+      entry->torn = true;
     }
     break;
   case ITEM_INITIAL_CALL:
@@ -166,6 +174,8 @@ static int run_wave(struct reading *r)
   for (size_t i = 0; i < now->count && !error; i++)
     if (r->pieces[i].read)
       take_item(r, &now->items[i], r->words[i]);
+    else
+      r->entries[now->items[i].owner].torn = true;
   return error;
 }
 

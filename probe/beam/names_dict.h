@@ -9,6 +9,7 @@
 #ifndef IMPASSE_PROBE_BEAM_NAMES_DICT_H
 #define IMPASSE_PROBE_BEAM_NAMES_DICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct names_dict_entry {
   struct beam_mfa initial; /* module 0: it says none */
   uint64_t ancestor;       /* the first one, a pid or an atom; 0 none */
   uint64_t label;          /* a term; 0 none */
+  bool torn;               /* something was not there, or not what it should be: it was changing */
 };
 
 /* The keys as terms, as far as they were met; zero at first. Atoms never change. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <time.h>
 
 #include "probe/beam/sweep.h"
 #include "probe/beam/sweep_facts.h"
@@ -372,6 +373,93 @@ static void processes_in_a_page_that_is_not_there_are_lost_and_the_others_are_no
   test_node_stop(node);
 }
 
+/* Eight servers that never rest, and change their dictionaries and move their heaps all the while. */
+static const char RESTLESS[] =
+    "Spin = fun Spin(N) -> put(N rem 32, lists:seq(1, 200)), erase((N + 16) rem 32), "
+    "N rem 50 =:= 0 andalso garbage_collect(), Spin(N + 1) end, "
+    "[proc_lib:start(erlang, apply, [fun() -> put('$initial_call', {restless, init, 1}), "
+    "proc_lib:init_ack(ok), Spin(1) end, []]) || _ <- lists:seq(1, 8)]";
+
+static size_t count_prefixed(const struct sweep *sweep, const char *prefix)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < sweep->actor_count; i++) {
+    const char *name = sweep_text(sweep, sweep->actors[i].name);
+    count += name && strncmp(name, prefix, strlen(prefix)) == 0;
+  }
+  return count;
+}
+
+/* Each first look may come at a bad moment; a second one has the name, which is then kept. */
+static void processes_that_never_rest_keep_their_names(void **state)
+{
+  (void)state;
+  struct test_node *node = test_node_start(RESTLESS, NULL);
+  for (int i = 0; i < SWEEPS / 3; i++) {
+    void *session = open_source(node);
+    size_t before = 0, most = 0;
+    for (int j = 0; j < SWEEPS / 3; j++) {
+      struct sweep *sweep = take(source_beam.sweep, session);
+      size_t count = count_prefixed(sweep, "restless:init/1 <");
+      assert_true(count >= before);
+      before = count;
+      most = count > most ? count : most;
+      sweep_free(sweep);
+    }
+    assert_int_equal(most, 8);
+    source_beam.close(session);
+  }
+  test_node_stop(node);
+}
+
+/* A module is loaded again and again, with a function of another name each time, in which a process waits. */
+static const char RELOADED[] =
+    "spawn(fun() -> (fun Load(N) -> F = list_to_atom(\"wait_\" ++ integer_to_list(N)), "
+    "{ok, changeling, Code} = compile:forms([{attribute, 1, module, changeling}, "
+    "{attribute, 2, export, [{F, 0}]}, {function, 3, F, 0, [{clause, 3, [], [], [{'receive', 3, "
+    "[{clause, 3, [{atom, 3, go}], [], [{atom, 3, ok}]}]}]}]}]), code:purge(changeling), "
+    "{module, changeling} = code:load_binary(changeling, \"changeling\", Code), "
+    "P = spawn(changeling, F, []), register(F, P), timer:sleep(2), exit(P, kill), Load(N + 1) "
+    "end)(1) end)";
+
+/* It is called as the function that it waits in, so the two can be compared. */
+static size_t check_changeling(const struct sweep *sweep)
+{
+  size_t seen = 0;
+  for (size_t i = 0; i < sweep->actor_count; i++) {
+    const struct sweep_actor *actor = &sweep->actors[i];
+    const char *name = sweep_text(sweep, actor->name);
+    const char *function = sweep_text(sweep, actor->function);
+    char wanted[64];
+    if (!name || strncmp(name, "wait_", 5) != 0 || !function)
+      continue; /* unknown is no lie */
+    (void)snprintf(wanted, sizeof wanted, "changeling:%s/0", name);
+    assert_string_equal(function, wanted);
+    seen++;
+  }
+  return seen;
+}
+
+static void functions_of_code_that_is_loaded_meanwhile_are_right(void **state)
+{
+  (void)state;
+  struct test_node *node = test_node_start(RELOADED, NULL);
+  void *session = open_source(node);
+  struct timespec now, end;
+  size_t seen = 0;
+  (void)clock_gettime(CLOCK_MONOTONIC, &end); /* cannot fail for this clock */
+  end.tv_sec += TEST_NODE_DEADLINE_MS / 1000;
+  do {
+    struct sweep *sweep = take(source_beam.sweep, session);
+    seen += check_changeling(sweep);
+    sweep_free(sweep);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  } while (seen < SWEEPS && now.tv_sec < end.tv_sec);
+  assert_true(seen >= SWEEPS);
+  source_beam.close(session);
+  test_node_stop(node);
+}
+
 static void counters_of_32_bits_go_on_where_they_wrap(void **state)
 {
   (void)state;
@@ -392,6 +480,8 @@ int main(void)
       cmocka_unit_test(no_garbage_comes_out_of_a_node_that_spawns_without_end),
       cmocka_unit_test(a_node_that_is_killed_while_it_is_read_is_gone),
       cmocka_unit_test(processes_in_a_page_that_is_not_there_are_lost_and_the_others_are_not),
+      cmocka_unit_test(processes_that_never_rest_keep_their_names),
+      cmocka_unit_test(functions_of_code_that_is_loaded_meanwhile_are_right),
       cmocka_unit_test(counters_of_32_bits_go_on_where_they_wrap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
