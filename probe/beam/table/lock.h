@@ -46,7 +46,7 @@ struct beam_lock_plan {
   size_t count;
   uint64_t *leaves; /* addresses of leaves */
   size_t leaf_count;
-  bool whole; /* false: there are more tables or leaves than are looked at */
+  bool whole; /* false: there are more tables, buckets or leaves than are looked at */
 };
 
 /* Walks the trees for their leaves. NULL without memory. */

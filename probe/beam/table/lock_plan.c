@@ -74,6 +74,7 @@ struct beam_lock_plan *beam_lock_plan_new(const struct beam_node *node,
                                       .btid = tables[i].btid,
                                       .buckets = tables[i].buckets,
                                       .bucket_count = tables[i].bucket_count};
+    plan->whole &= tables[i].bucket_count <= BEAM_LOCK_BUCKETS_MOST;
     find_leaves(&w, tables[i].root, table);
   }
   return plan;

@@ -142,6 +142,12 @@ static const struct beam_lock_sums *find_sums(const struct beam_lock_report *rep
 /* Nobody waits where there is nobody else. */
 static const struct beam_lock_sums NOBODY_WAITS = {.held_ns = VALUE_UNKNOWN};
 
+/* What was seen of a part of its locks is the least that there was; where nothing was seen, that says nothing. */
+static bool tells_nothing(const struct beam_table *table, const struct beam_lock_sums *sums)
+{
+  return table->bucket_count > BEAM_LOCK_BUCKETS_MOST && sums->contended_count == 0;
+}
+
 static void set_sums(struct sweep_table *row, const struct beam_lock_sums *sums)
 {
   row->held_ns = sums->held_ns;
@@ -166,7 +172,7 @@ static int add_row(struct beam_tables *tables, const struct beam_table *table,
   row->kind = TABLE_ETS;
   row->items = table->items;
   row->bytes = table->bytes == VALUE_UNKNOWN ? VALUE_UNKNOWN : (table->bytes + 7) & ~INT64_C(7);
-  if (sums)
+  if (sums && (sums == &NOBODY_WAITS || !tells_nothing(table, sums)))
     set_sums(row, sums);
   if (tables->exact)
     (void)beam_exact_tables_put(tables->exact, table->key, row); /* else it stays as sampled */

@@ -260,6 +260,38 @@ static void one_scheduler_has_nobody_to_wait_for(void **state)
   close_reader(&r);
 }
 
+static bool has_gap(const struct sweep *sweep, const char *words)
+{
+  for (size_t i = 0; i < sweep->gap_count; i++)
+    if (strstr(sweep_text(sweep, sweep->gaps[i].reason), words))
+      return true;
+  return false;
+}
+
+/* So many locks does a table get that grows under contention; this one has them from the start. */
+static void a_table_of_more_locks_than_are_looked_at_is_told(void **state)
+{
+  (void)state;
+  struct reader r = open_reader("ets:new(wide, [named_table, public, {write_concurrency, "
+                                "{debug_hash_fixed_number_of_locks, 1024}}])",
+                                NULL);
+  struct sweep *sweep = read_tables(&r);
+  const struct sweep_table *row = find(sweep, "wide");
+  assert_non_null(row);
+  assert_true(has_gap(sweep, "more ETS locks than are looked at"));
+  assert_int_equal(row->wait_ns, VALUE_UNKNOWN);
+  assert_int_equal(row->write_waiters, VALUE_UNKNOWN);
+  sweep_free(sweep);
+  close_reader(&r);
+  r = open_reader("ets:new(narrow, [named_table, public, {write_concurrency, "
+                  "{debug_hash_fixed_number_of_locks, 512}}])",
+                  NULL);
+  sweep = read_tables(&r);
+  assert_false(has_gap(sweep, "more ETS locks than are looked at"));
+  sweep_free(sweep);
+  close_reader(&r);
+}
+
 static void a_stopped_node_is_read_and_a_dead_one_is_gone(void **state)
 {
   (void)state;
@@ -285,6 +317,7 @@ int main(void)
       cmocka_unit_test(tables_that_stay_are_listed_while_others_come_and_go),
       cmocka_unit_test(two_thousand_tables_are_all_there),
       cmocka_unit_test(one_scheduler_has_nobody_to_wait_for),
+      cmocka_unit_test(a_table_of_more_locks_than_are_looked_at_is_told),
       cmocka_unit_test(a_stopped_node_is_read_and_a_dead_one_is_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
