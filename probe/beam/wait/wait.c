@@ -470,6 +470,8 @@ static int remember(struct block *block, size_t index)
   const struct candidate *candidate = &block->candidates[index];
   const struct beam_wait_stack *stack = &block->stacks[index];
   bool maps = candidate->flags & (BEAM_WAIT_ANY_OF_MAP | BEAM_WAIT_ALL_OF_MAP);
+  if (candidate->known && block->sweep->kind != SWEEP_FULL)
+    return 0; /* it is, and stays so */
   if (candidate->count != 1 || maps || !(candidate->flags & BEAM_WAIT_CALL) ||
       candidate->flags & BEAM_WAIT_LINK)
     return 0;
@@ -615,6 +617,7 @@ int beam_waits_read(struct beam_waits *waits, const struct beam_proc *candidates
     error = judge_links(waits, &links, sweep);
   free(links.link);
   free(links.wait);
-  int turned = beam_wait_memory_turn(waits->memory);
-  return error ? error : turned;
+  int kept = sweep->kind == SWEEP_FULL ? beam_wait_memory_turn(waits->memory)
+                                       : beam_wait_memory_join(waits->memory);
+  return error ? error : kept;
 }

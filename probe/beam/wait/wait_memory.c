@@ -52,23 +52,27 @@ static size_t bucket_of(const struct beam_wait_memory *memory, uint64_t key)
   return mix(key, 0) & (memory->bucket_count - 1);
 }
 
-const struct beam_wait_known *beam_wait_memory_find(const struct beam_wait_memory *memory,
-                                                    uint64_t key)
+static struct beam_wait_known *find(const struct beam_wait_memory *memory, uint64_t key)
 {
   if (memory->bucket_count == 0)
     return NULL;
   for (size_t i = bucket_of(memory, key); memory->buckets[i] != 0;
        i = (i + 1) & (memory->bucket_count - 1)) {
-    const struct beam_wait_known *known = &memory->now.known[memory->buckets[i] - 1];
+    struct beam_wait_known *known = &memory->now.known[memory->buckets[i] - 1];
     if (known->key == key)
       return known;
   }
   return NULL;
 }
 
-int beam_wait_memory_add(struct beam_wait_memory *memory, const struct beam_wait_known *known)
+const struct beam_wait_known *beam_wait_memory_find(const struct beam_wait_memory *memory,
+                                                    uint64_t key)
 {
-  struct array *array = &memory->next;
+  return find(memory, key);
+}
+
+static int add(struct array *array, const struct beam_wait_known *known)
+{
   if (array->count == array->room) {
     size_t room = array->room ? array->room * 2 : ROOM_LEAST;
     void *larger = realloc(array->known, room * sizeof *array->known);
@@ -79,6 +83,11 @@ int beam_wait_memory_add(struct beam_wait_memory *memory, const struct beam_wait
   }
   array->known[array->count++] = *known;
   return 0;
+}
+
+int beam_wait_memory_add(struct beam_wait_memory *memory, const struct beam_wait_known *known)
+{
+  return add(&memory->next, known);
 }
 
 static int index_all(struct beam_wait_memory *memory)
@@ -107,4 +116,25 @@ int beam_wait_memory_turn(struct beam_wait_memory *memory)
   memory->next = old;
   memory->next.count = 0;
   return index_all(memory);
+}
+
+int beam_wait_memory_join(struct beam_wait_memory *memory)
+{
+  size_t before = memory->now.count;
+  int error = 0;
+  for (size_t i = 0; i < memory->next.count && !error; i++) {
+    const struct beam_wait_known *known = &memory->next.known[i];
+    struct beam_wait_known *old = find(memory, known->key);
+    if (old)
+      *old = *known;
+    else
+      error = add(&memory->now, known);
+  }
+  memory->next.count = 0;
+  if (error)
+    memory->now.count = 0;
+  if (memory->now.count == before)
+    return 0;
+  int indexed = index_all(memory);
+  return error ? error : indexed;
 }

@@ -1,5 +1,5 @@
 /*
- * wait_memory.h - the waits that the last reading saw, by process: what need not be read again. Between two readings a
+ * wait_memory.h - the waits that the last readings saw, by process: what need not be read again. Between two readings a
  * process that is still blocked has not moved; then its monitor alone tells that it still waits, because a reference is
  * never used twice, and the functions that are remembered here give up their monitor before they return.
  */
@@ -27,14 +27,19 @@ struct beam_wait_memory;
 struct beam_wait_memory *beam_wait_memory_new(void); /* NULL without memory */
 void beam_wait_memory_free(struct beam_wait_memory *memory);
 
-/* What the last reading saw of this process, or NULL. Valid until the next turn. */
+/* What was last seen of this process, or NULL. Valid until the end of the reading. */
 const struct beam_wait_known *beam_wait_memory_find(const struct beam_wait_memory *memory,
                                                     uint64_t key);
 
-/* To be found after the next turn; each process once. -ENOMEM. */
+/* To be found after this reading; each process once. -ENOMEM. */
 int beam_wait_memory_add(struct beam_wait_memory *memory, const struct beam_wait_known *known);
 
-/* The end of a reading: forgets what was found, and what was added is found from now on. -ENOMEM: then nothing is. */
+/* The end of a reading of all processes: forgets what was found, and what was added is found from now on. -ENOMEM: then
+ * nothing is. */
 int beam_wait_memory_turn(struct beam_wait_memory *memory);
+
+/* The end of a reading of some of them: what was added is found from now on, beside or in place of what was. What is
+ * wrong by now is not recalled, as its position or its monitor has changed. -ENOMEM: then nothing is found. */
+int beam_wait_memory_join(struct beam_wait_memory *memory);
 
 #endif
