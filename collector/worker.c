@@ -117,6 +117,12 @@ static void remember_name(struct worker *w)
   sweep_free(scratch);
 }
 
+/* Of the processor time that a sweep took: what the next one will take, too. */
+static uint64_t lasting_ns(const struct sweep *sweep, uint64_t cpu_ns)
+{
+  return cpu_ns > sweep->passing_ns ? cpu_ns - sweep->passing_ns : 0;
+}
+
 /* What reading the target costs, as of now. */
 static void fill_cost(struct worker *w, struct sweep *sweep, int64_t cpu_ns)
 {
@@ -194,7 +200,7 @@ static bool post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
     if (!sweep->target.name && w->name)
       sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
     tell_exact(w, sweep);
-    fill_cost(w, sweep, (int64_t)(clock_thread_ns() - cpu_begin_ns));
+    fill_cost(w, sweep, (int64_t)lasting_ns(sweep, clock_thread_ns() - cpu_begin_ns));
   }
   w->setup.post(w->setup.context, sweep);
   return true;
@@ -327,7 +333,7 @@ static void round_once(struct worker *w)
     w->next_round_ns = UINT64_MAX; /* the next sweep tells what is wrong */
     return;
   }
-  cadence_round_cost(&w->cadence, clock_thread_ns() - begin);
+  cadence_round_cost(&w->cadence, lasting_ns(sweep, clock_thread_ns() - begin));
   w->next_round_ns =
       sweep->wait_count > 0 ? clock_mono_ns() + cadence_round_ns(&w->cadence) : UINT64_MAX;
   (void)post(w, sweep, begin);

@@ -194,6 +194,9 @@ struct sweep {
   uint8_t kind;      /* enum sweep_kind */
   uint64_t begin_ns; /* CLOCK_MONOTONIC before the first byte was read */
   uint64_t end_ns;   /* after the last */
+  /* Of the processor time that this took: for something that ends (a search), so that it does not stretch the intervals
+   * of reading. */
+  uint64_t passing_ns;
   /* The target stood still all the while (a crash dump): its waits all lasted from begin_ns to end_ns,
    * so their edges coexisted, and those without since_ns have lasted nobody knows how long. Rows of
    * one that is gone stay: they are how it ended. */

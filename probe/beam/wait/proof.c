@@ -49,6 +49,7 @@ struct beam_proof {
   uint64_t members[BEAM_PROOF_LINKS];                       /* who waits in them */
   struct beam_proof_search *search;
   bool searching;
+  bool searched; /* in the last judgement */
 };
 
 struct beam_proof *beam_proof_new(const struct beam_node *node)
@@ -213,6 +214,7 @@ int beam_proof_judge(struct beam_proof *proof, struct beam_proof_link *links, si
     return found;
   take_links(proof, links, (size_t)found);
   int error = proof->searching ? 0 : search_begin(proof);
+  proof->searched = proof->searching;
   if (!error && proof->searching)
     error = search_on(proof, links, alone);
   for (size_t i = 0; i < proof->entry_count; i++) {
@@ -221,4 +223,9 @@ int beam_proof_judge(struct beam_proof *proof, struct beam_proof_link *links, si
     links[proof->links[i]].open = verdict == THIRD;
   }
   return error;
+}
+
+bool beam_proof_searches(const struct beam_proof *proof)
+{
+  return proof->searched;
 }

@@ -77,4 +77,7 @@ void beam_proof_free(struct beam_proof *proof);
 int beam_proof_judge(struct beam_proof *proof, struct beam_proof_link *links, size_t count,
                      bool alone);
 
+/* Did the last judgement search memory? That costs much, and ends. */
+bool beam_proof_searches(const struct beam_proof *proof);
+
 #endif

@@ -44,6 +44,9 @@ static void a_circle_of_three_is_proven(void **state)
   (void)state;
   test_waits_start(&waits, "waits:circle([one, two, three])", NULL);
   test_waits_expect(&waits, LINES);
+  assert_true(waits.sweep->passing_ns > 0); /* the reading in which the search ended */
+  test_waits_read(&waits);
+  assert_int_equal(waits.sweep->passing_ns, 0);
   test_waits_stop(&waits);
 }
 
