@@ -38,7 +38,7 @@ int feeds_recording_path(const struct options *options, char ret_path[4096],
 
 int feeds_check_targets(const struct options *options, struct complaint *complaint)
 {
-  for (size_t i = 0; i < options->target_count; i++) {
+  for (size_t i = 0; i < options->wish_count; i++) {
     struct reach_target *target = NULL;
     char *end;
     long long pid = strtoll(options->targets[i], &end, 10);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "collector/command.h"
+#include "collector/wishes.h"
 
 static void print_usage(FILE *out)
 {
@@ -89,6 +90,7 @@ static int run(const struct command *command, int argc, char **argv, struct comp
     (void)puts("impasse " IMPASSE_VERSION);
     return EXIT_FINE;
   }
+  wishes_expand(&options);
   return command->run(&options, complaint);
 }
 

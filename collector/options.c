@@ -165,6 +165,7 @@ static int take_target(const char *text, struct options *options)
   if (options->target_count == OPTIONS_TARGETS_MAX || *text == '\0')
     return -EINVAL;
   options->targets[options->target_count++] = text;
+  options->wish_count = options->target_count;
   return 0;
 }
 

@@ -49,6 +49,10 @@ struct options {
   uint32_t given;                           /* OPTION_BIT()s that stood on the command line */
   const char *targets[OPTIONS_TARGETS_MAX]; /* name, node or pid */
   size_t target_count;
+  /* The first so many stood on the command line; others were added for them (wishes.h): pid and wish. */
+  size_t wish_count;
+  char pids[OPTIONS_TARGETS_MAX][12];
+  uint8_t wish_of[OPTIONS_TARGETS_MAX];
   const char *db;                            /* NULL: none named */
   const char *crash_dump;                    /* NULL: none named */
   const char *where, *order;                 /* NULL: none */

@@ -124,10 +124,20 @@ static bool shows_target(const struct snapshot *s, const char *wish)
   return false;
 }
 
+/* By its name, or one of the processes that the wish stands for. */
+static bool shows_wish(const struct snapshot *s, const struct options *options, size_t wish)
+{
+  bool shown = shows_target(s, options->targets[wish]);
+
+  for (size_t i = options->wish_count; i < options->target_count && !shown; i++)
+    shown = options->wish_of[i] == wish && shows_target(s, options->targets[i]);
+  return shown;
+}
+
 const char *snapshot_missing_target(const struct snapshot *s, const struct options *options)
 {
-  for (size_t i = 0; i < options->target_count; i++)
-    if (!shows_target(s, options->targets[i]))
+  for (size_t i = 0; i < options->wish_count; i++)
+    if (!shows_wish(s, options, i))
       return options->targets[i];
   return NULL;
 }

@@ -105,12 +105,29 @@ static void values_of_all_types_are_carried_over(void **state)
   snapshot_unref(s);
 }
 
+static void a_wish_for_a_command_is_there_with_one_of_its_processes(void **state)
+{
+  struct snapshot *s = world();
+  struct options options = {.target_count = 2, .wish_count = 1};
+
+  (void)state;
+  options.targets[0] = "beam.smp"; /* no row is called so */
+  options.targets[1] = "4";
+  assert_null(snapshot_missing_target(s, &options));
+  options.targets[1] = "77";
+  assert_string_equal(snapshot_missing_target(s, &options), "beam.smp");
+  options.target_count = 1;
+  assert_string_equal(snapshot_missing_target(s, &options), "beam.smp");
+  snapshot_unref(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(without_a_wish_all_stays),
       cmocka_unit_test(a_name_and_a_pid_keep_their_rows_and_those_of_impasse),
       cmocka_unit_test(values_of_all_types_are_carried_over),
+      cmocka_unit_test(a_wish_for_a_command_is_there_with_one_of_its_processes),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

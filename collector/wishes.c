@@ -1,0 +1,60 @@
+/* wishes.c - see wishes.h. */
+#include "collector/wishes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/feeds.h"
+#include "probe/reach/reach.h"
+
+enum { COMMAND_BYTES = 64 };
+
+static bool is_number(const char *wish)
+{
+  return wish[strspn(wish, "0123456789")] == '\0';
+}
+
+static bool read_command(pid_t pid, char ret_command[COMMAND_BYTES])
+{
+  char path[64], *text;
+  size_t length;
+
+  (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+  if (reach_machine_file(path, COMMAND_BYTES, &text, &length) < 0)
+    return false;
+  (void)snprintf(ret_command, COMMAND_BYTES, "%s", text);
+  ret_command[strcspn(ret_command, "\n")] = '\0';
+  free(text);
+  return true;
+}
+
+static void add_pid(struct options *options, size_t wish, pid_t pid)
+{
+  size_t i = options->target_count;
+
+  if (i == OPTIONS_TARGETS_MAX)
+    return;
+  (void)snprintf(options->pids[i], sizeof options->pids[i], "%d", (int)pid);
+  options->targets[i] = options->pids[i];
+  options->wish_of[i] = (uint8_t)wish;
+  options->target_count++;
+}
+
+void wishes_expand(struct options *options)
+{
+  size_t wishes = options->wish_count, count;
+  pid_t *pids;
+
+  if (wishes == 0 || feeds_speak_of_past(options) || reach_pids(&pids, &count) < 0)
+    return;
+  for (size_t i = 0; i < count; i++) {
+    char command[COMMAND_BYTES];
+
+    if (!read_command(pids[i], command))
+      continue; /* it has gone */
+    for (size_t wish = 0; wish < wishes; wish++)
+      if (!is_number(options->targets[wish]) && strcmp(options->targets[wish], command) == 0)
+        add_pid(options, wish, pids[i]);
+  }
+  free(pids);
+}

@@ -1,0 +1,15 @@
+/*
+ * wishes.h - what --target COMMAND means where a process is not called by its command.
+ *
+ * An Erlang node is called rabbit@host, its program beam.smp. Rows have the name only, so the processes that run a command
+ * now are added to the wishes by their pids; one that starts later is read as well, but its rows are known by its name alone.
+ */
+#ifndef IMPASSE_COLLECTOR_WISHES_H
+#define IMPASSE_COLLECTOR_WISHES_H
+
+#include "collector/options.h"
+
+/* Adds pids behind options->targets, as far as there is room. Nothing where the options speak of the past. */
+void wishes_expand(struct options *options);
+
+#endif
