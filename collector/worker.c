@@ -17,6 +17,10 @@
 
 #define STACK_BYTES (512 * 1024)
 
+/* Where a target is only not ready, the back-off begins lower. */
+#define SOON_NS UINT64_C(250000000)
+enum { SOON_DIVISOR = 16 };
+
 struct ask {
   struct ask *next;
   uint64_t actor;
@@ -214,6 +218,14 @@ static void fail(struct worker *w, uint64_t now_ns)
   w->next_round_ns = w->next_part_ns = UINT64_MAX;
 }
 
+/* It is too early, which a moment may heal: the first tries follow at once on each other. */
+static void retry_soon(struct worker *w, uint64_t now_ns)
+{
+  fail(w, now_ns);
+  uint64_t wait = cadence_backoff_ns(w->failures) / SOON_DIVISOR;
+  w->next_sweep_ns = now_ns + (wait > SOON_NS ? wait : SOON_NS);
+}
+
 static void ask_for_probes(struct worker *w)
 {
   int error = w->source->exact(w->session, true, w->exact);
@@ -236,7 +248,10 @@ static void open_session(struct worker *w)
     return;
   }
   w->session = NULL;
-  fail(w, clock_mono_ns());
+  if (error == -EAGAIN)
+    retry_soon(w, clock_mono_ns());
+  else
+    fail(w, clock_mono_ns());
   sweep = failed_sweep(w, TARGET_UNREADABLE, *reason ? reason : strerror(-error));
   if (sweep)
     (void)post(w, sweep, begin); /* nobody can be unwanted who has no name */

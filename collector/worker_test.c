@@ -349,6 +349,20 @@ static void a_target_that_cannot_be_opened_is_told_with_the_reason_and_tried_aga
   inbox_free(inbox);
 }
 
+/* However rarely it would be read. */
+static void a_target_that_is_not_ready_yet_is_soon_tried_again(void **state)
+{
+  struct inbox *inbox = inbox_new();
+  struct worker *worker;
+
+  (void)state;
+  fake.open_error = -EAGAIN;
+  worker = start(getpid(), inbox, 1000 * CLOCK_NS_PER_S);
+  await(inbox, &inbox->failed, 3);
+  stop(worker);
+  inbox_free(inbox);
+}
+
 static void a_slow_target_holds_up_nobody_else(void **state)
 {
   struct inbox *slow_inbox = inbox_new(), *inbox = inbox_new();
@@ -499,6 +513,7 @@ int main(void)
       cmocka_unit_test_setup(rounds_come_only_while_something_is_blocked, reset),
       cmocka_unit_test_setup(a_target_that_cannot_be_opened_is_told_with_the_reason_and_tried_again,
                              reset),
+      cmocka_unit_test_setup(a_target_that_is_not_ready_yet_is_soon_tried_again, reset),
       cmocka_unit_test_setup(a_slow_target_holds_up_nobody_else, reset),
       cmocka_unit_test_setup(questions_are_answered_between_sweeps, reset),
       cmocka_unit_test_setup(parts_come_between_costly_sweeps, reset),

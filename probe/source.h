@@ -51,7 +51,8 @@ struct source {
   int (*probe)(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
 
   /* Attach. The target outlives the session. On failure -errno and the reason in words that name
-   * the check that failed and what to do. */
+   * the check that failed and what to do; -EAGAIN where it is only too early (it is just starting): it
+   * is tried again sooner than after other failures. */
   int (*open)(struct reach_target *target, void **ret_session, char reason[SOURCE_REASON_BYTES]);
 
   /* One full read. Always gives a sweep when it returns 0, of kind FULL or FAILED (target stopped,
