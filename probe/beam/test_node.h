@@ -79,6 +79,17 @@ __attribute__((noreturn)) static inline void test_node_exec(int in, int out, con
   _exit(TEST_NODE_SKIPPED);
 }
 
+/* Ends the test as skipped when the node has ended because there is none to run. */
+static inline void test_node_skip_absent(const struct test_node *node)
+{
+  siginfo_t end = {0};
+  if (waitid(P_PID, (id_t)node->pid, &end, WEXITED | WNOWAIT) == 0 && end.si_code == CLD_EXITED &&
+      end.si_status == TEST_NODE_SKIPPED) {
+    (void)fprintf(stderr, "skipped: no such erl on this machine (package erlang-base)\n");
+    exit(TEST_NODE_SKIPPED);
+  }
+}
+
 /* The next line of the node without its newline, or false at its end. */
 static inline bool test_node_line(struct test_node *node, char *ret_line, size_t room)
 {
@@ -88,8 +99,10 @@ static inline bool test_node_line(struct test_node *node, char *ret_line, size_t
     struct pollfd ready = {.fd = node->from, .events = POLLIN};
     if (poll(&ready, 1, TEST_NODE_DEADLINE_MS) != 1)
       test_node_fail("the node says nothing for %d s", TEST_NODE_DEADLINE_MS / 1000);
-    if (read(node->from, &c, 1) != 1)
+    if (read(node->from, &c, 1) != 1) {
+      test_node_skip_absent(node);
       return false;
+    }
     if (c == '\n')
       break;
     if (n + 1 < room)
@@ -163,10 +176,6 @@ static inline void test_node_ready(struct test_node *node)
       test_node_fail("the node's text failed: %s", line);
   }
   (void)waitpid(node->pid, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == TEST_NODE_SKIPPED) {
-    (void)fprintf(stderr, "skipped: no erl on this machine (package erlang-base)\n");
-    exit(TEST_NODE_SKIPPED);
-  }
   test_node_fail("the node ended with status %d", status);
 }
 

@@ -134,6 +134,9 @@ fetch() {
   [ -x "$(echo "$work"/root/usr/lib/erlang/erts-*/bin/beam.smp)" ]
 }
 
+# A whole run of tests on a machine without a network is not to wait for it again and again.
+tried_lately() { [ -n "$(find "$1.absent" -mmin -10 2>/dev/null)" ]; }
+
 # get MAJOR: one process downloads, the others wait; a folder is there whole or not at all.
 get() {
   local major=$1 root=$cache/otp$1 work=$cache/otp$1.new suite
@@ -141,16 +144,19 @@ get() {
   [ -n "$(row "$releases" "$major" 1)" ] || skip "no distribution known to otp.sh packages OTP $major"
   [ -n "$(suites_of "$major")" ] || skip "only Ubuntu has OTP $major, wanted with IMPASSE_OTP_UBUNTU=1"
   if [ ! -d "$root" ]; then
+    tried_lately "$root" && skip "OTP $major could not be downloaded some minutes ago"
     if ! mkdir -p "$cache" 2>/dev/null || [ ! -w "$cache" ]; then skip "OTP $major cannot be kept in $cache: not writable"; fi
     exec 9>"$cache/otp$major.lock"
     flock 9
+    tried_lately "$root" && skip "OTP $major could not be downloaded a moment ago"
     for suite in $(suites_of "$major"); do
       [ ! -d "$root" ] || break
       if fetch "$major" "$suite" "$work"; then mv "$work/root" "$root"; fi
       rm -rf "$work"
     done
     exec 9>&-
-    [ -d "$root" ] || skip "OTP $major could not be downloaded"
+    [ -d "$root" ] || { : >"$root.absent"; skip "OTP $major could not be downloaded"; }
+    rm -f "$root.absent"
   fi
   readlink -f "$root"
 }

@@ -17,7 +17,8 @@ free_port() {
 
 broker() {
   command -v erl >/dev/null || skip "erlang is not installed"
-  plugins=$(echo "$(./otp.sh unpack rabbitmq-server)"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)
+  unpacked=$(./otp.sh unpack rabbitmq-server 2>"$work/otp.err") || skip "$(cat "$work/otp.err")"
+  plugins=$(echo "$unpacked"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)
   export ERL_EPMD_PORT="$(free_port)"
   amqp_port=$(free_port)
   spawn env RABBITMQ_HOME="${plugins%/plugins}" RABBITMQ_NODENAME="$broker_name" \
