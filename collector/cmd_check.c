@@ -260,7 +260,8 @@ static int print_answer(const struct checking *c)
   if (answer.status == STATUS_UNKNOWN && unsure > 0) {
     (void)printf("%u of %zu rules cannot answer yet", unsure, c->rules.count);
   } else if (answer.status == STATUS_UNKNOWN) {
-    (void)printf("nothing found, but %u programs cannot be read", unreadable);
+    (void)printf("nothing found, but %u program%s cannot be read", unreadable,
+                 unreadable == 1 ? "" : "s");
   } else if (answer.status == STATUS_OK) {
     (void)printf("nothing %sfound among %u actors, watched for %.1f s",
                  answer.firing_count > 0 ? "worse than information " : "",
