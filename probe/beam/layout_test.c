@@ -111,8 +111,7 @@ static void fields_lie_inside_their_structs(void **state)
       {"rq_", FIELD_sz_runq, 4096},    {"sd_", FIELD_sz_sched, 1 << 20},
       {"lk_", FIELD_sz_rwmtx, 256},    {"n_", FIELD_sz_node, 256},
       {"reg_", FIELD_sz_regproc, 256}, {"m_", FIELD_sz_message, 256},
-      {"hf_", FIELD_sz_hfrag, 256},    {"ref_", FIELD_sz_pref, 64},
-      {"atom_", FIELD_sz_atom, 256},
+      {"hf_", FIELD_sz_hfrag, 256},    {"atom_", FIELD_sz_atom, 256},
   };
   for (int m = 0; m < MAJOR_COUNT; m++)
     for (size_t s = 0; s < sizeof STRUCTS / sizeof STRUCTS[0]; s++) {

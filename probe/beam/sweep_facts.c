@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-enum {
-  BORN_AFTER_COUNT = 4, /* ErtsPTab.vola.tile: count, aid_ix, fid_ix of 32 bits each */
-  DIED_AFTER_COUNT = 8,
-  PERSISTENT_ENTRIES = 8, /* HashTable: allocated, num_entries */
-};
-
 int64_t sweep_facts_unwrap(struct sweep_facts_counter *counter, uint32_t value)
 {
   counter->sum += counter->begun ? (int64_t)(uint32_t)(value - counter->last) : (int64_t)value;
@@ -66,26 +60,35 @@ static int64_t read_run_queue(const struct sweep_facts *facts)
 
 /* ---- counts ---- */
 
+/* One of the counters that the table of processes keeps of them. */
+static int64_t read_counter(const struct beam_node *node, int32_t offset,
+                            struct sweep_facts_counter *counter)
+{
+  uint32_t value;
+  uint64_t at = node->processes.address + (uint64_t)offset;
+  return beam_memory_read(node->memory, at, &value, sizeof value) == 0
+             ? sweep_facts_unwrap(counter, value)
+             : VALUE_UNKNOWN;
+}
+
 static void fill_processes(struct sweep_facts *facts, struct sweep_target *target)
 {
-  const struct beam_node *node = facts->node;
-  uint64_t at = node->processes.address + (uint64_t)node->layout.ptab_count;
-  char counts[DIED_AFTER_COUNT + 4];
-  if (beam_memory_read(node->memory, at, counts, sizeof counts) != 0)
-    return;
-  target->born_count = sweep_facts_unwrap(&facts->born, beam_u32(counts, BORN_AFTER_COUNT));
-  target->died_count = sweep_facts_unwrap(&facts->died, beam_u32(counts, DIED_AFTER_COUNT));
+  const struct beam_layout *l = &facts->node->layout;
+  target->born_count = read_counter(facts->node, l->ptab_aid, &facts->born);
+  target->died_count = read_counter(facts->node, l->ptab_fid, &facts->died);
 }
 
 static int64_t read_persistent_terms(const struct beam_node *node)
 {
-  uint64_t table, counts[2];
+  const struct beam_layout *l = &node->layout;
+  uint64_t table, slots, entries;
   if (!node->persistent_terms ||
       beam_memory_word(node->memory, node->persistent_terms, &table) != 0 ||
-      beam_memory_read(node->memory, table, counts, sizeof counts) != 0 || counts[1] > counts[0] ||
-      counts[0] > UINT32_MAX)
+      beam_memory_word(node->memory, table + (uint64_t)l->pt_allocated, &slots) != 0 ||
+      beam_memory_word(node->memory, table + (uint64_t)l->pt_entries, &entries) != 0 ||
+      entries > slots || slots > UINT32_MAX)
     return VALUE_UNKNOWN;
-  return (int64_t)beam_u64(counts, PERSISTENT_ENTRIES);
+  return (int64_t)entries;
 }
 
 static int64_t read_atoms(const struct beam_node *node)
