@@ -50,10 +50,36 @@ static void every_kind_of_call(void **state)
   (void)state;
   test_waits_start(&waits, "waits:start(waits:kinds())", NULL);
   test_waits_expect(&waits, LINES);
+  const char *const clean[] = {waits.node->node.otp <= 25
+                                   ? "statem_clean -> -, gen_statem:call, all, none"
+                                   : "statem_clean -> deaf, gen_statem:call, all, some",
+                               NULL};
+  test_waits_expect(&waits, clean);
   /* nobody to wait for; it refuses to call itself, and its monitor on itself is none; takes whatever comes */
   assert_int_equal(test_waits_of(&waits, "dead_name"), 0);
   assert_int_equal(test_waits_of(&waits, "itself"), 0);
   assert_int_equal(test_waits_of(&waits, "plain"), 0);
+  test_waits_stop(&waits);
+}
+
+/* RabbitMQ's own kind of server. */
+static void a_call_has_the_name_of_who_calls_gen(void **state)
+{
+  static const char *const LINES[] = {"pid -> deaf, gen_server2:call, all, none",
+                                      "name -> deaf, gen_server2:call, all, some", NULL};
+  struct test_waits waits;
+  (void)state;
+  test_waits_start(
+      &waits,
+      "{ok, M, B} = compile:forms([begin {ok, T, _} = erl_scan:string(S), "
+      "{ok, F} = erl_parse:parse_form(T), F end || S <- ["
+      "\"-module(gen_server2).\", \"-export([call/3]).\", "
+      "\"call(N, R, T) -> {ok, X} = gen:call(N, '$gen_call', R, T), X.\"]]), "
+      "{module, _} = code:load_binary(M, \"\", B), waits:start([]), Deaf = whereis(deaf), "
+      "waits:waiting(pid, fun() -> gen_server2:call(Deaf, hello, infinity), ok end), "
+      "waits:waiting(name, fun() -> gen_server2:call(deaf, hello, 3600000), ok end)",
+      NULL);
+  test_waits_expect(&waits, LINES);
   test_waits_stop(&waits);
 }
 
@@ -201,6 +227,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_servers_that_call_each_other),
       cmocka_unit_test(every_kind_of_call),
+      cmocka_unit_test(a_call_has_the_name_of_who_calls_gen),
       cmocka_unit_test(who_starts_a_process_waits_for_it),
       cmocka_unit_test(a_flood_hides_no_circle),
       cmocka_unit_test(who_has_the_answer_is_not_blocked),

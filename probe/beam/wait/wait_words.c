@@ -17,6 +17,8 @@ static const struct beam_wait_words table[] = {
     {"gen", "wait_response", 3, "gen:wait_response", INNER | BEAM_WAIT_ANY_OF_MAP},
     {"gen", "monitor_return", 1, "gen:start", CALL | BEAM_WAIT_JOIN},
     {"erpc", "call", 5, "erpc:call", INNER},
+    /* for a process that calls in its place */
+    {"gen_statem", "call_clean", -1, "gen_statem:call", CALL},
     {"io", "execute_request", -1, "io request", CALL},
     {"file", "file_request", 2, "file request", CALL},
     {"code_server", "call", 1, "code_server:call", CALL},
@@ -33,11 +35,11 @@ static const struct beam_wait_words table[] = {
     /* who calls them */
     {"gen", "call", -1, "gen:call", BEAM_WAIT_INNER},
     {"gen_server", "call", -1, "gen_server:call", 0},
+    {"gen_server2", "call", -1, "gen_server2:call", 0}, /* RabbitMQ */
     {"gen_server", "receive_response", -1, "gen_server:receive_response", 0},
     {"gen_server", "wait_response", -1, "gen_server:wait_response", 0},
     {"gen_statem", "call", -1, "gen_statem:call", 0},
     {"gen_statem", "call_dirty", -1, "gen_statem:call", 0},
-    {"gen_statem", "call_clean", -1, "gen_statem:call", 0},
     {"gen_statem", "receive_response", -1, "gen_statem:receive_response", 0},
     {"gen_statem", "wait_response", -1, "gen_statem:wait_response", 0},
     {"gen_event", "call1", -1, "gen_event:call", 0},

@@ -98,7 +98,7 @@ starter() ->
     deaf().
 
 kinds() ->
-    [call_pid, call_name, call_node, call_timeout, statem, statem_timeout, event, event_call, which_children, sys_state,
+    [call_pid, call_name, call_node, call_timeout, statem, statem_timeout, statem_clean, event, event_call, which_children, sys_state,
      io, file, stop, start, request, requests, two_requests, erpc, rpc, monitor_down, by_hand, dead_name, itself,
      plain, watcher].
 
@@ -116,6 +116,8 @@ wait(call_node, _) -> gen_server:call({deaf, node()}, hello, infinity), after_ca
 wait(call_timeout, Deaf) -> gen_server:call(Deaf, hello, 3600000), after_call();
 wait(statem, Deaf) -> gen_statem:call(Deaf, hello), after_call();
 wait(statem_timeout, Deaf) -> gen_statem:call(Deaf, hello, 3600000), after_call();
+%% Through OTP 25 a process of its own calls in its place, as the callee is no pid.
+wait(statem_clean, _) -> gen_statem:call(deaf, hello, {clean_timeout, 3600000}), after_call();
 wait(event, Deaf) -> gen_event:sync_notify(Deaf, hello), after_call();
 wait(event_call, Deaf) -> gen_event:call(Deaf, handler, hello, infinity), after_call();
 wait(which_children, Deaf) -> supervisor:which_children(Deaf), after_call();
