@@ -14,6 +14,7 @@ cleanup() {
 }
 for space in $first $second; do
   ip netns add $space || skip "the kernel gives no network namespace"
+  ip netns exec $space true 2>"$work/netns.err" || skip "no network namespace can be entered here: $(cat "$work/netns.err")"
   ip -n $space link set lo up
 done
 
