@@ -23,10 +23,12 @@ enum {
   FUNCTIONS_MOST = 65536,
   ANSWERS_MOST = 16384,
   BUCKETS = ANSWERS_MOST * 2, /* a power of two */
+  CHECKED_AT_ONCE = 256,
 };
 
 struct answer {
   uint64_t instruction; /* 0 empty */
+  uint64_t info;        /* where the MFA stands */
   struct beam_mfa mfa;
 };
 
@@ -128,6 +130,44 @@ static void forget(struct beam_code *code)
   code->functions_of = 0;
 }
 
+static bool is_same(const struct answer *answer, const uint64_t words[3])
+{
+  return words[0] == answer->mfa.module && words[1] == answer->mfa.function &&
+         words[2] == answer->mfa.arity;
+}
+
+/* Do some of the answers, up to CHECKED_AT_ONCE of those from *bucket on, still stand in the node? */
+static bool some_still_stand(const struct beam_code *code, size_t *bucket)
+{
+  const struct answer *answers[CHECKED_AT_ONCE];
+  struct reach_piece pieces[CHECKED_AT_ONCE];
+  uint64_t words[CHECKED_AT_ONCE][3];
+  size_t count = 0;
+  for (; *bucket < BUCKETS && count < CHECKED_AT_ONCE; ++*bucket) {
+    if (code->answers[*bucket].instruction == 0)
+      continue;
+    answers[count] = &code->answers[*bucket];
+    pieces[count] =
+        (struct reach_piece){answers[count]->info, words[count], sizeof words[count], false};
+    count++;
+  }
+  if (count > 0 && beam_memory_pieces(code->node->memory, pieces, count) != 0)
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (!pieces[i].read || !is_same(answers[i], words[i]))
+      return false;
+  return true;
+}
+
+/* A module that takes the place of one that was purged may get its very memory. */
+static bool all_still_stand(const struct beam_code *code)
+{
+  bool stand = true;
+  for (size_t bucket = 0; bucket < BUCKETS && code->answer_count > 0 && stand;)
+    stand = some_still_stand(code, &bucket);
+  return stand;
+}
+
 int beam_code_begin(struct beam_code *code)
 {
   uint64_t head[RANGES_HEAD / 8];
@@ -144,7 +184,8 @@ int beam_code_begin(struct beam_code *code)
   if (error)
     return error;
   if (head[1] == code->count &&
-      (code->count == 0 || memcmp(code->ranges, code->scratch, code->count * size) == 0))
+      (code->count == 0 || memcmp(code->ranges, code->scratch, code->count * size) == 0) &&
+      all_still_stand(code))
     return 0;
   char *old = code->ranges;
   code->ranges = code->scratch;
@@ -207,7 +248,7 @@ int beam_code_mfa(const struct beam_node *node, uint64_t address, struct beam_mf
   return 0;
 }
 
-static int look_up(struct beam_code *code, uint64_t instruction, struct beam_mfa *ret_mfa)
+static int look_up(struct beam_code *code, uint64_t instruction, struct answer *ret_answer)
 {
   size_t range = find_range(code, instruction), low = 0;
   if (range == code->count)
@@ -224,8 +265,9 @@ static int look_up(struct beam_code *code, uint64_t instruction, struct beam_mfa
   }
   if (low == 0)
     return -ENOENT;
-  return beam_code_mfa(code->node, code->functions[low - 1] + (uint64_t)code->node->layout.ci_mfa,
-                       ret_mfa);
+  ret_answer->instruction = instruction;
+  ret_answer->info = code->functions[low - 1] + (uint64_t)code->node->layout.ci_mfa;
+  return beam_code_mfa(code->node, ret_answer->info, &ret_answer->mfa);
 }
 
 static struct answer *find_answer(struct beam_code *code, uint64_t instruction)
@@ -242,15 +284,15 @@ int beam_code_function(struct beam_code *code, uint64_t instruction, struct beam
     return -ENOENT;
   struct answer *answer = find_answer(code, instruction);
   if (answer->instruction == 0) {
-    struct beam_mfa mfa;
-    int error = look_up(code, instruction, &mfa);
+    struct answer found;
+    int error = look_up(code, instruction, &found);
     if (error)
       return error;
     if (code->answer_count == ANSWERS_MOST) {
       forget(code);
       answer = find_answer(code, instruction);
     }
-    *answer = (struct answer){instruction, mfa};
+    *answer = found;
     code->answer_count++;
   }
   *ret_mfa = answer->mfa;
