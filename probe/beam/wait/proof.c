@@ -11,7 +11,7 @@
 
 enum {
   SEARCHED_MOST = 64, /* links at a time */
-  PAUSE_LEAST = 20,   /* readings */
+  PAUSE_LEAST = 5,    /* readings */
   PAUSE_MOST = 1280,
 };
 

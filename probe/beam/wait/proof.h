@@ -28,7 +28,7 @@
  * A verdict is kept for as long as the caller waits with the same reference and the callee with the same one of its own:
  * a callee that has not left its wait has executed none of its code, so it cannot have given the reference away since.
  * For the same reason a search may go on over several readings. A third may end or give the reference on, and garbage is
- * overwritten: those two are searched for again, after 20 readings, then 40 ... 1280.
+ * overwritten: those two are searched for again, after 5 readings, then 10 ... 1280.
  *
  * The search takes BEAM_PROOF_BYTES a reading, and nodes with more than BEAM_PROOF_MEMORY are not searched at all.
  * A circle is confirmed when it has lasted two seconds: of nodes that the search is not through with by then the alert may
