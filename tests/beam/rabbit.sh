@@ -21,7 +21,7 @@ broker() {
   plugins=$(echo "$unpacked"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)
   export ERL_EPMD_PORT="$(free_port)"
   amqp_port=$(free_port)
-  spawn env RABBITMQ_HOME="${plugins%/plugins}" RABBITMQ_NODENAME="$broker_name" \
+  spawn env ERL_CRASH_DUMP=/dev/null RABBITMQ_HOME="${plugins%/plugins}" RABBITMQ_NODENAME="$broker_name" \
     RABBITMQ_MNESIA_BASE="$work/mnesia" RABBITMQ_LOG_BASE="$work/log" RABBITMQ_CONF_ENV_FILE=/dev/null \
     RABBITMQ_CONFIG_FILE="$work/rabbitmq" RABBITMQ_ENABLED_PLUGINS_FILE="$work/plugins" \
     RABBITMQ_PID_FILE="$work/broker.pid" RABBITMQ_NODE_PORT="$amqp_port" RABBITMQ_DIST_PORT="$(free_port)" \
