@@ -7,8 +7,11 @@
 /* All that can be tuned. */
 static const struct {
   int64_t unmatched_ms; /* waits in receive with messages and takes none, for so long */
+  /* fewer messages are worth a note only: the late answer to a call that timed out, say, stays in many a healthy mailbox
+   * for ever */
+  int64_t piled_up;
   uint64_t keep_ns;
-} limits = {.unmatched_ms = 3000, .keep_ns = 3 * SECOND_NS};
+} limits = {.unmatched_ms = 3000, .piled_up = 10, .keep_ns = 3 * SECOND_NS};
 
 static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *sink)
 {
@@ -30,6 +33,7 @@ static void tell(const struct snapshot *s, uint32_t row, struct finding_sink *si
   jsontext_end(&json);
   f.summary = sentence.text;
   f.detail = detail;
+  f.severity = depth < limits.piled_up ? SEVERITY_INFO : SEVERITY_WARNING;
   f.keep_ns = limits.keep_ns;
   finding_add(sink, &f);
 }
@@ -52,7 +56,8 @@ const struct detector detect_unmatched = {
     .name = "unmatched",
     .help = "An actor waits in receive, has no open call, has messages in its mailbox, and for "
             "three seconds has taken none of them: no clause matches them, and each later receive "
-            "searches them again. It cannot see messages that are taken and thrown away, and "
+            "searches them again. Fewer than ten are information only. It cannot see messages that "
+            "are taken and thrown away, and "
             "where the source does not know the head of the mailbox, an actor that takes one "
             "message as each new one arrives looks busy.",
     .history_ns = 4 * SECOND_NS,

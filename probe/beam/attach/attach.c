@@ -25,8 +25,8 @@ enum {
   OTP_FIRST = 24, /* older ones have no layout, and nothing near */
   NEIGHBOURS = 3, /* versions on either side whose layouts are tried */
   LAYOUTS_MOST = 2 * NEIGHBOURS,
-  ATTEMPTS = 3,     /* of reading a node that is changing fast */
-  BOOT_SECONDS = 5, /* for so long, what is not there yet may still come */
+  ATTEMPTS = 3,      /* of reading a node that is changing fast */
+  BOOT_SECONDS = 30, /* for so long, what is not there yet may still come */
 };
 
 /* What is at hand while a node is attached. */
