@@ -189,17 +189,34 @@ static void a_callee_on_another_node_is_named_with_its_node(void **state)
   test_waits_stop(&there);
 }
 
+#define ELIXIR_EBIN "/usr/lib/elixir/lib/elixir/ebin"
+
+/* 1.14 waits for one task after the other, later ones for all at once. */
+static bool elixir_yields_one_by_one(void)
+{
+  char text[256] = "";
+  FILE *app = fopen(ELIXIR_EBIN "/elixir.app", "re");
+  bool old = false;
+  while (app && fgets(text, sizeof text, app))
+    old |= strstr(text, "\"1.14.") != NULL;
+  if (app)
+    (void)fclose(app);
+  return old;
+}
+
 static void calls_of_elixir(void **state)
 {
-  static const char EBIN[] = "/usr/lib/elixir/lib/elixir/ebin";
+  static const char EBIN[] = ELIXIR_EBIN;
   static const char *const ARGS[] = {"-pa", EBIN, NULL};
-  static const char *const LINES[] = {"await -> -, Task.await, all, none",
-                                      "await_many -> - -, Task.await_many, all, unknown",
-                                      "yield -> -, Task.yield, all, none",
-                                      "yield_many -> -, Task.yield_many, all, unknown",
-                                      "agent -> deaf, GenServer.call, all, some",
-                                      "genserver -> deaf, GenServer.call, all, some",
-                                      NULL};
+  const char *const lines[] = {"await -> -, Task.await, all, none",
+                               "await_many -> - -, Task.await_many, all, unknown",
+                               "yield -> -, Task.yield, all, none",
+                               elixir_yields_one_by_one()
+                                   ? "yield_many -> -, Task.yield_many, all, unknown"
+                                   : "yield_many -> - -, Task.yield_many, all, unknown",
+                               "agent -> deaf, GenServer.call, all, some",
+                               "genserver -> deaf, GenServer.call, all, some",
+                               NULL};
   struct test_waits waits;
   (void)state;
   if (getenv("IMPASSE_TEST_ERL") || access(EBIN, R_OK) != 0) {
@@ -218,7 +235,7 @@ static void calls_of_elixir(void **state)
                    "{agent, fun() -> 'Elixir.Agent':get(deaf, fun(X) -> X end, 3600000), ok end}, "
                    "{genserver, fun() -> 'Elixir.GenServer':call(deaf, x, 3600000), ok end}]]",
                    ARGS);
-  test_waits_expect(&waits, LINES);
+  test_waits_expect(&waits, lines);
   test_waits_stop(&waits);
 }
 

@@ -1,4 +1,4 @@
-/* wait_words.c - see wait_words.h. Read in the sources of OTP 24 to 29 and of Elixir 1.14. */
+/* wait_words.c - see wait_words.h. Read in the sources of OTP 24 to 29 and of Elixir 1.14; seen with 1.18. */
 #include "probe/beam/wait/wait_words.h"
 
 #include <stdbool.h>
@@ -31,7 +31,10 @@ static const struct beam_wait_words table[] = {
     {"Elixir.Task", "await_many", 5, "Task.await_many",
      CALL | BEAM_WAIT_ALL_OF_MAP | BEAM_WAIT_TIMER_MESSAGE},
     {"Elixir.Task", "yield", 2, "Task.yield", CALL},
+    {"Elixir.Task", "yield_receive", 3, "Task.yield", CALL},
     {"Elixir.Task", "yield_many", 3, "Task.yield_many", CALL | BEAM_WAIT_TIMER_MESSAGE},
+    {"Elixir.Task", "yield_many", 4, "Task.yield_many",
+     CALL | BEAM_WAIT_ALL_OF_MAP | BEAM_WAIT_TIMER_MESSAGE},
     /* who calls them */
     {"gen", "call", -1, "gen:call", BEAM_WAIT_INNER},
     {"gen_server", "call", -1, "gen_server:call", 0},
