@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 512, BLOCK_COUNT = 256 };
+/* Several blocks to choose from for each address, and places that regular distances do not share: a walk goes to and fro
+ * between messages and their terms, and each block that another one drives out is paid for again. */
+enum { BLOCK_BYTES = 512, SETS = 256, WAYS = 4 };
 
 struct block {
   uint64_t address;
@@ -16,7 +18,10 @@ struct block {
 struct print_memory {
   const struct beam_memory *memory;
   size_t left; /* bytes that may still be fetched */
-  struct block blocks[BLOCK_COUNT];
+  struct set {
+    struct block blocks[WAYS];
+    unsigned oldest;
+  } sets[SETS];
 };
 
 struct print_memory *print_memory_new(const struct beam_memory *memory, size_t most_bytes)
@@ -50,24 +55,44 @@ static int fetch(struct print_memory *reader, uint64_t address, void *ret_bytes,
   return beam_memory_read(reader->memory, address, ret_bytes, length);
 }
 
+static struct set *set_of(struct print_memory *reader, uint64_t begin)
+{
+  return &reader->sets[(begin / BLOCK_BYTES * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SETS];
+}
+
+static int find_block(struct print_memory *reader, uint64_t begin, const struct block **ret_block)
+{
+  struct set *set = set_of(reader, begin);
+  for (int i = 0; i < WAYS; i++)
+    if (set->blocks[i].valid && set->blocks[i].address == begin) {
+      *ret_block = &set->blocks[i];
+      return 0;
+    }
+  struct block *block = &set->blocks[set->oldest];
+  block->valid = false;
+  block->address = begin;
+  int error = fetch(reader, begin, block->bytes, BLOCK_BYTES);
+  if (error < 0)
+    return error;
+  block->valid = true;
+  set->oldest = (set->oldest + 1) % WAYS;
+  *ret_block = block;
+  return 0;
+}
+
 /* What lies within one block. Where the whole block is not there (it crosses the end of something),
  * just what was asked for is read. */
 static int read_within(struct print_memory *reader, uint64_t address, void *ret_bytes,
                        size_t length)
 {
   uint64_t begin = address - address % BLOCK_BYTES;
-  struct block *block = &reader->blocks[begin / BLOCK_BYTES % BLOCK_COUNT];
+  const struct block *block = NULL;
+  int error = find_block(reader, begin, &block);
 
-  if (!block->valid || block->address != begin) {
-    block->valid = false;
-    block->address = begin;
-    int error = fetch(reader, begin, block->bytes, BLOCK_BYTES);
-    if (error == -EFAULT && length < BLOCK_BYTES)
-      return fetch(reader, address, ret_bytes, length);
-    if (error < 0)
-      return error;
-    block->valid = true;
-  }
+  if (error == -EFAULT && length < BLOCK_BYTES)
+    return fetch(reader, address, ret_bytes, length);
+  if (error < 0)
+    return error;
   memcpy(ret_bytes, block->bytes + (address - begin), length);
   return 0;
 }
