@@ -25,8 +25,12 @@ enum {
   OTP_FIRST = 24, /* older ones have no layout, and nothing near */
   NEIGHBOURS = 3, /* versions on either side whose layouts are tried */
   LAYOUTS_MOST = 2 * NEIGHBOURS,
-  ATTEMPTS = 3,      /* of reading a node that is changing fast */
-  BOOT_SECONDS = 30, /* for so long, what is not there yet may still come */
+  ATTEMPTS = 3, /* of reading a node that is changing fast */
+  LIST_ATTEMPTS =
+      16, /* of reading the newest table of a node that makes and deletes tables without end */
+  /* for so long, what is not there yet may still come: what nothing can be read without, on a slow machine */
+  BOOT_SECONDS = 30,
+  SETTLE_SECONDS = 5, /* and what a node is of use without */
 };
 
 /* What is at hand while a node is attached. */
@@ -72,12 +76,12 @@ static const char *known_versions(char *text, size_t room)
 }
 
 /* Is the node so young that it may still be booting? */
-static bool is_young(const struct reach_target *target)
+static bool is_young(const struct reach_target *target, unsigned seconds)
 {
   struct timespec now = {0};
   (void)clock_gettime(CLOCK_BOOTTIME, &now); /* cannot fail for this clock */
   uint64_t second = (uint64_t)sysconf(_SC_CLK_TCK);
-  return reach_start_ticks(target) / second + BOOT_SECONDS >= (uint64_t)now.tv_sec;
+  return reach_start_ticks(target) / second + seconds >= (uint64_t)now.tv_sec;
 }
 
 /* -EPROTO where it is wrong for good, -EAGAIN where time may heal it. */
@@ -86,7 +90,7 @@ static int refuse_invariant(struct attach *attach, int error, const char *words,
 {
   char known[64];
   const struct beam_node *node = attach->node;
-  if (is_young(attach->target))
+  if (is_young(attach->target, BOOT_SECONDS))
     error = -EAGAIN;
   if (error == -EAGAIN)
     return refuse(attach, error, "not yet, the node is booting: %s (invariant %s)", words,
@@ -216,7 +220,10 @@ static int find_schedulers(struct attach *attach)
 
 static int find_ets_list(struct attach *attach)
 {
-  return scan_ets_list(attach->node);
+  int error = -ENOENT;
+  for (int i = 0; error == -ENOENT && i < LIST_ATTEMPTS; i++)
+    error = scan_ets_list(attach->node);
+  return error;
 }
 
 static int find_this_node(struct attach *attach)
@@ -261,7 +268,7 @@ static int find_all(struct attach *attach)
   find_by_symbols(attach);
   for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
     int error = STEPS[i].find(attach);
-    if (error == -ENOENT && STEPS[i].optional && !is_young(attach->target))
+    if (error == -ENOENT && STEPS[i].optional && !is_young(attach->target, SETTLE_SECONDS))
       continue;
     if (error == -ENOENT)
       return refuse_invariant(attach, -EPROTO, STEPS[i].words, STEPS[i].invariant);
