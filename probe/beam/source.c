@@ -222,7 +222,8 @@ static struct sweep *failed(const struct session *session, int error)
 
 static void tell_losses(struct session *session, struct sweep *sweep)
 {
-  static const char reason[] = "processes whose record could not be read or was not theirs";
+  static const char reason[] =
+      "processes whose record could not be read or was not theirs, or beyond four million";
   int64_t lost = beam_sweep_lost(session->rows);
   struct sweep_gap *gap = lost > session->lost_told ? sweep_add_gap(sweep) : NULL;
   sweep->target.lost_count = lost;

@@ -14,6 +14,8 @@
 #include "probe/beam/wait/wait.h"
 
 enum {
+  /* of a node; a hostile one could claim 2^27, and each row costs us twenty times what it costs there */
+  PROCESSES_MOST = 1 << 22,
   CHUNK_SLOTS = 32768, /* of the slot table, read at once */
   PAGE_SLOTS = 512,
   SUSPECTS_MOST = 4096,
@@ -132,9 +134,14 @@ static int take_slots(struct beam_sweep *state, const uint64_t *addresses, uint3
   if (error)
     return error;
   struct sweep_sort_item *items = state->items.items;
-  for (uint32_t i = 0; i < count; i++)
-    if (addresses[i] != 0 && addresses[i] < ADDRESS_MOST && addresses[i] % 8 == 0)
+  for (uint32_t i = 0; i < count; i++) {
+    if (addresses[i] == 0 || addresses[i] >= ADDRESS_MOST || addresses[i] % 8 != 0)
+      continue;
+    if (state->items.count < PROCESSES_MOST)
       items[state->items.count++] = (struct sweep_sort_item){addresses[i], first + i};
+    else
+      state->lost_count++;
+  }
   return 0;
 }
 
