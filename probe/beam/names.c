@@ -426,10 +426,14 @@ static uint64_t parent_of(const struct beam_names *names, const struct names_dic
   return key;
 }
 
-/* A dictionary that changes while it is read loses what stood in it, often without a trace. */
-static bool may_have_missed(const struct wanted *wanted, const struct names_dict_entry *dict)
+/* A dictionary that changes while it is read loses what stood in it, often without a trace: a process that was seen at rest
+ * may have run meanwhile. Nobody takes an initial call out of a dictionary, so who had a name is not believed to have lost
+ * it. */
+static bool may_have_missed(const struct wanted *wanted, const struct beam_name *entry,
+                            const struct names_dict_entry *dict)
 {
-  return dict->torn || (wanted->moving && dict->initial.module == 0 && dict->label == 0);
+  bool nothing = dict->initial.module == 0 && dict->label == 0;
+  return dict->torn || (nothing && (wanted->moving || entry->flags & BEAM_NAME_KNOWN));
 }
 
 static void resolve_wanted(struct beam_names *names, const struct wanted *wanted,
@@ -437,8 +441,10 @@ static void resolve_wanted(struct beam_names *names, const struct wanted *wanted
 {
   struct beam_name *entry = entry_at(names, wanted->slot);
   struct beam_mfa mfa = dict->initial;
-  bool missed = may_have_missed(wanted, dict);
-  if (!entry || (missed && entry->flags & BEAM_NAME_KNOWN)) /* it keeps its name */
+  if (!entry)
+    return;
+  bool missed = may_have_missed(wanted, entry, dict);
+  if (missed && entry->flags & BEAM_NAME_KNOWN) /* it keeps its name */
     return;
   if (!missed || entry->flags >= TRIES_MOST * BEAM_NAME_TRY)
     entry->flags |= BEAM_NAME_KNOWN;

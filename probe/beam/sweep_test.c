@@ -389,6 +389,13 @@ static size_t count_prefixed(const struct sweep *sweep, const char *prefix)
   return count;
 }
 
+static void list_names(const struct sweep *sweep)
+{
+  print_message("%zu rows, %lld lost:\n", sweep->actor_count, (long long)sweep->target.lost_count);
+  for (size_t i = 0; i < sweep->actor_count; i++)
+    print_message("  %s\n", sweep_text(sweep, sweep->actors[i].name));
+}
+
 /* Each first look may come at a bad moment; a second one has the name, which is then kept. */
 static void processes_that_never_rest_keep_their_names(void **state)
 {
@@ -400,6 +407,8 @@ static void processes_that_never_rest_keep_their_names(void **state)
     for (int j = 0; j < SWEEPS * SWEEPS && before < 8; j++) {
       struct sweep *sweep = take(source_beam.sweep, session);
       size_t count = count_prefixed(sweep, "restless:init/1 <");
+      if (count < before)
+        list_names(sweep);
       assert_true(count >= before);
       before = count;
       sweep_free(sweep);
