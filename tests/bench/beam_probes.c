@@ -153,6 +153,7 @@ static void compare(struct bench *bench, const char *name, double (*turn)(struct
 
 int main(void)
 {
+  (void)setvbuf(stdout, NULL, _IOLBF, 0); /* each figure as it is known */
   test_exact_need_probes();
   struct bench bench = start(MESSAGES);
   compare(&bench, "messages: control", plain);
