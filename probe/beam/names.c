@@ -446,7 +446,8 @@ static void resolve_wanted(struct beam_names *names, const struct wanted *wanted
   bool missed = may_have_missed(wanted, entry, dict);
   if (missed && entry->flags & BEAM_NAME_KNOWN) /* it keeps its name */
     return;
-  if (!missed || entry->flags >= TRIES_MOST * BEAM_NAME_TRY)
+  bool found = dict->initial.module != 0 || dict->label != 0; /* certain, also in a torn one */
+  if (!missed || found || entry->flags >= TRIES_MOST * BEAM_NAME_TRY)
     entry->flags |= BEAM_NAME_KNOWN;
   else
     entry->flags += BEAM_NAME_TRY; /* the next sweep looks again */
