@@ -26,6 +26,7 @@
 #include "model/sweep.h"
 #include "probe/reach/reach.h"
 #include "probe/source.h"
+#include "tests/bench/median.h"
 
 extern const struct source source_beam;
 
@@ -49,18 +50,6 @@ static double clock_ms(clockid_t clock)
   struct timespec now;
   (void)clock_gettime(clock, &now); /* cannot fail */
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-  qsort(values, count, sizeof *values, by_value);
-  return values[count / 2];
 }
 
 static double rss_mib(void)
@@ -162,8 +151,8 @@ static struct cost cost_of(struct node *node, read_fn *read)
     cost.waits = sweep->wait_count;
     sweep_free(sweep);
   }
-  cost.cpu_ms = median(cpu, SWEEPS);
-  cost.wall_ms = median(wall, SWEEPS);
+  cost.cpu_ms = median_of(cpu, SWEEPS);
+  cost.wall_ms = median_of(wall, SWEEPS);
   return cost;
 }
 
@@ -250,7 +239,7 @@ static double ratio_of(struct node *node, bool swept, unsigned pause_ms)
     double second = work(node, swept && i % 2 != 0, pause_ms);
     ratios[i] = i % 2 == 0 ? first / second : second / first;
   }
-  return median(ratios, PAIRS);
+  return median_of(ratios, PAIRS);
 }
 
 static void throughput_of(size_t processes)

@@ -15,6 +15,7 @@
 #include "probe/beam/exact/exact.h"
 #include "probe/beam/exact/senders.h"
 #include "probe/beam/exact/test_exact.h"
+#include "tests/bench/median.h"
 
 enum { TURNS = 8, WINDOW_MS = 1000 };
 
@@ -110,18 +111,6 @@ static double with_exact(struct bench *bench)
   return rate;
 }
 
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-  qsort(values, count, sizeof *values, by_value);
-  return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 static struct bench start(const char *text)
 {
   struct bench bench = {.node = test_node_spawn(text, NULL)};
@@ -147,8 +136,8 @@ static void compare(struct bench *bench, const char *name, double (*turn)(struct
       with = turn(bench);
     ratios[i] = with / without[i];
   }
-  (void)printf("%-44s throughput x %.3f (%.0f/s without)\n", name, median(ratios, TURNS),
-               median(without, TURNS) * 1e3);
+  (void)printf("%-44s throughput x %.3f (%.0f/s without)\n", name, median_of(ratios, TURNS),
+               median_of(without, TURNS) * 1e3);
 }
 
 int main(void)

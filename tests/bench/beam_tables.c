@@ -18,6 +18,7 @@
 
 #include "probe/beam/attach/attach.h"
 #include "probe/beam/table/lock_sampler.h"
+#include "tests/bench/median.h"
 
 enum { LOOKS = 200, PAIRS = 9, TURN_MS = 1500 };
 
@@ -41,18 +42,6 @@ static double clock_us(clockid_t clock)
   struct timespec now;
   (void)clock_gettime(clock, &now); /* cannot fail */
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-  qsort(values, count, sizeof *values, by_value);
-  return values[count / 2];
 }
 
 /* ---- the node: makes tables, then says how many operations its fighters have done whenever it is asked ---- */
@@ -159,12 +148,12 @@ static void measure_look(struct node *node, size_t most)
     beam_lock_plan_free(make_plan(node, most, &ignored));
     list[i] = clock_us(CLOCK_THREAD_CPUTIME_ID) - begin;
   }
-  double cost = median(look, LOOKS), hertz = 1e6 / cost / 100;
+  double cost = median_of(look, LOOKS), hertz = 1e6 / cost / 100;
   printf(
       "beam tables: a look at %5zu locks %7.1f us (%.2f us each): %.0f Hz within 1 %% of a core; "
       "listing them %.0f us\n",
       locks_count, cost, cost / (double)locks_count, hertz < 100 ? hertz : 100,
-      median(list, LOOKS / 10));
+      median_of(list, LOOKS / 10));
   beam_locks_free(locks);
 }
 
@@ -204,7 +193,7 @@ static void measure_throughput(struct node *node, size_t locks)
     without = operations(node);
     control[i] = operations(node) / without;
   }
-  double sampled_ratio = median(sampled, PAIRS), control_ratio = median(control, PAIRS);
+  double sampled_ratio = median_of(sampled, PAIRS), control_ratio = median_of(control, PAIRS);
   printf("beam tables: throughput of an ETS storm, sampled (about %zu tables) against not: %.3f "
          "(%.3f to %.3f); control %.3f (%.3f to %.3f)\n",
          locks, sampled_ratio, sampled[0], sampled[PAIRS - 1], control_ratio, control[0],

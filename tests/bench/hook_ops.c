@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "probe/hook/impasse.h"
+#include "tests/bench/median.h"
 
 enum { ROUNDS = 201, LOOPS = 20000, CONTENDED_LOOPS = 200000, CONTENDED_ROUNDS = 21 };
 
@@ -52,20 +53,14 @@ LOOP(hook_table, impasse_table_acquired(table, self, IMPASSE_WRITE);
 LOOP(hook_open, impasse_actor_close(impasse_actor_open(impasse_numbered(1, (uint64_t)i))))
 LOOP(hook_open_text, impasse_actor_close(impasse_actor_open(impasse_text("connection"))))
 
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 struct figures {
   double least, median; /* ns an operation */
 };
 
 static struct figures figures_of(double *rounds, size_t count)
 {
-  qsort(rounds, count, sizeof *rounds, by_value);
-  return (struct figures){rounds[0], rounds[count / 2]};
+  double median = median_of(rounds, count); /* sorts them */
+  return (struct figures){rounds[0], median};
 }
 
 static double time_of(void (*loop)(void))

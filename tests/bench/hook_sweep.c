@@ -15,6 +15,7 @@
 #include "probe/hook/impasse.h"
 #include "probe/reach/reach.h"
 #include "probe/source.h"
+#include "tests/bench/median.h"
 
 extern const struct source source_hook;
 
@@ -25,18 +26,6 @@ static double cpu_ms(void)
   struct timespec now;
   (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* others share the machine */
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-  qsort(values, ROUNDS, sizeof *values, by_value);
-  return values[ROUNDS / 2];
 }
 
 /* ---- the program that is read: `count` actors, one of BLOCKED_EACH in a call, and a writer that never rests ---- */
@@ -164,7 +153,8 @@ static int measure(struct reach_target *target, void *session, size_t count)
     sweep_free(sweep);
   }
   __asm__ volatile("" ::"r"(sum)); /* the bare read is not for nothing */
-  double full_ms = median(full), bare_ms = median(bare), round_ms = median(round);
+  double full_ms = median_of(full, ROUNDS), bare_ms = median_of(bare, ROUNDS),
+         round_ms = median_of(round, ROUNDS);
   printf(
       "hook sweep %7zu actors: %8.3f ms, %3.0f ns each; bare read of the same %3.0f MB %7.3f ms, "
       "ratio %.1f; wait round of %5zu blocked %7.3f ms\n",

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/median.h"
+
 static double now_s(void)
 {
   struct timespec now;
@@ -163,13 +165,6 @@ static double paint_once(const char *impasse)
   return painted * 1000;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
 static void measure_first_paint(const char *impasse)
 {
   enum { RUNS = 15 };
@@ -180,12 +175,11 @@ static void measure_first_paint(const char *impasse)
     baseline[i] = run_quietly(version).wall_s * 1000;
     ms[i] = paint_once(impasse);
   }
-  qsort(ms, RUNS, sizeof(ms[0]), compare_doubles);
-  qsort(baseline, RUNS, sizeof(baseline[0]), compare_doubles);
+  double median_ms = median_of(ms, RUNS), baseline_ms = median_of(baseline, RUNS); /* sorts them */
   (void)printf("self_cost: first paint of top after %.1f ms, worst of %d %.1f ms (promised: 20 "
                "ms); impasse --version "
                "takes %.1f ms\n",
-               ms[RUNS / 2], RUNS, ms[RUNS - 1], baseline[RUNS / 2]);
+               median_ms, RUNS, ms[RUNS - 1], baseline_ms);
 }
 
 int main(int argc, char **argv)
