@@ -11,6 +11,7 @@ static const char *const words_actor_kind[] = {"actor", "process", "goroutine", 
 static const char *const words_actor_state[] = {"running",   "runnable", "receive", "blocked",
                                                 "suspended", "exiting",  NULL};
 static const char *const words_depth_is[] = {"exact", "at_least", NULL};
+static const char *const words_depth_unit[] = {"messages", "bytes", "connections", NULL};
 static const char *const words_work_unit[] = {"messages", "reductions", "switches", "runs", NULL};
 static const char *const words_wait_via[] = {"call",    "lock", "rdlock",  "join",  "room",
                                              "channel", "pool", "promise", "other", NULL};

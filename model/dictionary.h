@@ -94,6 +94,7 @@ enum actor_state {
   ACTOR_EXITING,
 };
 enum depth_is { DEPTH_EXACT, DEPTH_AT_LEAST };
+enum depth_unit { DEPTH_MESSAGES, DEPTH_BYTES, DEPTH_CONNECTIONS };
 enum work_unit { WORK_MESSAGES, WORK_REDUCTIONS, WORK_SWITCHES, WORK_RUNS };
 enum wait_via {
   VIA_CALL,    /* synchronous call: the holder must answer */

@@ -84,6 +84,7 @@ struct sweep_actor *sweep_add_actor(struct sweep *sweep)
         .kind = ENUM_UNKNOWN,
         .state = ENUM_UNKNOWN,
         .depth_is = ENUM_UNKNOWN,
+        .depth_unit = DEPTH_MESSAGES,
         .work_unit = ENUM_UNKNOWN,
     };
   return actor;
@@ -287,7 +288,8 @@ static bool actor_ok(const struct sweep *sweep, size_t i)
   return a->key >> 56 == sweep->source && (i == 0 || a[-1].key < a->key) &&
          text_ok(sweep, a->name) && text_ok(sweep, a->function) &&
          enum_ok(a->kind, ACTOR_KIND_PROMISE) && enum_ok(a->state, ACTOR_EXITING) &&
-         enum_ok(a->depth_is, DEPTH_AT_LEAST) && enum_ok(a->work_unit, WORK_RUNS) &&
+         enum_ok(a->depth_is, DEPTH_AT_LEAST) && enum_ok(a->depth_unit, DEPTH_CONNECTIONS) &&
+         enum_ok(a->work_unit, WORK_RUNS) &&
          (!(a->flags & SWEEP_ACTOR_GONE) || sweep->kind == SWEEP_ROUND ||
           sweep->kind == SWEEP_PART);
 }

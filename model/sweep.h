@@ -40,6 +40,7 @@ enum source_tag {
   SOURCE_TAG_BEAM = 3,
   SOURCE_TAG_THREAD = 4,
   SOURCE_TAG_GO = 5,
+  SOURCE_TAG_QUEUE = 6,
   /* what impasse says of a process that no source reads: facts and a reason, never rows */
   SOURCE_TAG_NONE = 127
 };
@@ -125,8 +126,10 @@ struct sweep_actor {
   uint8_t kind;       /* enum actor_kind */
   uint8_t state;      /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
   uint8_t depth_is;   /* enum depth_is */
-  uint8_t work_unit;  /* enum work_unit */
-  uint8_t flags;      /* enum sweep_actor_flags */
+  uint8_t
+      depth_unit; /* enum depth_unit: of depth, capacity and the counts; messages where nobody says */
+  uint8_t work_unit; /* enum work_unit */
+  uint8_t flags;     /* enum sweep_actor_flags */
 };
 
 /* Equal identities in two reads mean one uninterrupted wait (Erlang: the reference; hook: slot,

@@ -468,6 +468,7 @@ static void fill_mailbox(struct fill *f, const struct section *s)
   int64_t *dropped = INTS(f, ACTORS, DROPPED) + s->row;
   int64_t *memory = INTS(f, ACTORS, MEMORY_BYTES) + s->row;
   uint8_t *depth_is = ENUMS(f, ACTORS, DEPTH_IS) + s->row;
+  uint8_t *depth_unit = ENUMS(f, ACTORS, DEPTH_UNIT) + s->row;
   uint8_t *unit = ENUMS(f, ACTORS, WORK_UNIT) + s->row;
 
   for (size_t i = 0; i < s->feed->sweep->actor_count; i++) {
@@ -480,6 +481,7 @@ static void fill_mailbox(struct fill *f, const struct section *s)
     dropped[i] = a->dropped_count;
     memory[i] = a->memory_bytes;
     depth_is[i] = a->depth_is;
+    depth_unit[i] = a->depth_unit;
     unit[i] = a->work_unit;
   }
 }

@@ -42,6 +42,11 @@ struct source {
   /* Processor time that one target may cost, in permille of a core; 0 = the default of cadence.h. */
   unsigned budget_permille;
 
+  /* Its actors are all that runs in the target, and the threads below them mean nothing to who asks. */
+  bool whole;
+  /* It reads what lies below the actors of others: not where a source that is `whole` reads. */
+  bool beneath;
+
   /* Its targets name themselves (an Erlang node), so a wish like `--target rabbit@host` can only be
    * judged once they are read. */
   bool names_itself;

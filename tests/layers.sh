@@ -8,7 +8,8 @@ offences=0
 # folder | folders of ours it may include from | libraries (pattern of system headers) it may use beyond libc
 table='
 model         | model                                          |
-probe/reach   | probe/reach                                    | linux/.*
+probe/reach   | probe/reach                                    | linux/.*|seccomp\.h|cap-ng\.h
+probe/processor | probe/processor                              |
 probe/process | probe/process probe/reach probe model          |
 probe/hook    | probe/hook probe/reach probe/process probe model | sys/sdt\.h|linux/.*
 probe/beam          | probe/beam probe/beam/layouts probe/beam/attach probe/beam/wait probe/beam/table probe/beam/mailbox probe/beam/exact probe/reach probe/process probe model |
@@ -18,14 +19,18 @@ probe/beam/table    | probe/beam/table probe/beam/exact probe/beam probe/reach m
 probe/beam/mailbox  | probe/beam/mailbox probe/beam model |
 probe/beam/exact    | probe/beam/exact probe/beam/table probe/beam/mailbox probe/beam/attach probe/beam probe/reach probe bpf model |
 probe/beam/dump     | probe/beam/dump probe/beam/wait probe/beam model |
-bpf           | bpf                                            | linux/.*|bpf/.*
+probe/thread          | probe/thread probe/thread/classify probe/thread/stack probe/processor probe/reach probe/process probe bpf model | linux/.*
+probe/thread/classify | probe/thread/classify probe/thread probe/processor model | linux/.*
+probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach | elfutils/.*|libelf\.h|gelf\.h
+probe/queue   | probe/queue probe/reach probe/process probe bpf model | linux/.*
+bpf           | bpf probe/processor                            | linux/.*|bpf/.*
 store         | store model                                    | sqlite3\.h|jansson\.h
 tui           | tui model                                      | ncurses\.h|curses\.h|term\.h|jansson\.h
 demo          | demo probe/hook                                |
-collector     | collector demo tui store probe/hook probe/beam/dump probe/process probe/reach probe bpf model | uv\.h|sqlite3\.h|jansson\.h|linux/.*
+collector     | collector demo tui store probe/hook probe/beam/dump probe/process probe/reach probe bpf model | seccomp\.h|uv\.h|sqlite3\.h|jansson\.h|linux/.*
 man           | man collector tui store model                    |
 '
-others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|bpf/.*|linux/.*'
+others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|seccomp\.h|cap-ng\.h|bpf/.*|linux/.*'
 
 offend() { printf '%s\n' "$1" >&2; offences=$((offences + 1)); }
 

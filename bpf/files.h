@@ -1,0 +1,25 @@
+/*
+ * files.h - the queues behind the descriptors of a process, read by the kernel's iterator over files
+ * (files.bpf.c): sockets, pipes, POSIX message queues, whatever namespace they are of. Not for knowing
+ * what they are called.
+ *
+ * Needs what tasks.h needs; Linux 6.1 for one process only.
+ */
+#ifndef IMPASSE_BPF_FILES_H
+#define IMPASSE_BPF_FILES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "bpf/file_record.h"
+
+struct files;
+
+int files_open(pid_t pid, struct files **ret_files, char *reason, size_t room);
+void files_close(struct files *files); /* NULL is fine */
+
+/* All of them now, at most `most`. The list is valid until the next call. 0 or -errno. */
+int files_read(struct files *files, size_t most, const struct file_record **ret_list,
+               size_t *ret_count);
+
+#endif
