@@ -1,6 +1,6 @@
 /*
- * clock.h - the clocks of the machine, read in one place; everything below takes its time from
- * outside.
+ * clock.h - probe/clock.h, and what the program itself needs beyond it: the wall clock, its own
+ * processor time, the clock of a tick.
  */
 #ifndef IMPASSE_COLLECTOR_CLOCK_H
 #define IMPASSE_COLLECTOR_CLOCK_H
@@ -9,32 +9,11 @@
 #include <time.h>
 
 #include "model/snapshot.h"
-
-#define CLOCK_NS_PER_MS UINT64_C(1000000)
-#define CLOCK_NS_PER_S UINT64_C(1000000000)
-
-static inline uint64_t clock_read_ns(clockid_t id)
-{
-  struct timespec now;
-
-  (void)clock_gettime(id, &now); /* cannot fail for the clocks that are asked for here */
-  return (uint64_t)now.tv_sec * CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static inline uint64_t clock_mono_ns(void)
-{
-  return clock_read_ns(CLOCK_MONOTONIC);
-}
+#include "probe/clock.h"
 
 static inline int64_t clock_wall_ms(void)
 {
   return (int64_t)(clock_read_ns(CLOCK_REALTIME) / CLOCK_NS_PER_MS);
-}
-
-/* Processor time of the calling thread. */
-static inline uint64_t clock_thread_ns(void)
-{
-  return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Processor time of all threads of this process: /proc counts it in hundredths of a second only. */

@@ -14,14 +14,14 @@ probe/process | probe/process probe/reach probe model          |
 probe/hook    | probe/hook probe/reach probe/process probe model | sys/sdt\.h|linux/.*
 probe/beam          | probe/beam probe/beam/layouts probe/beam/attach probe/beam/wait probe/beam/table probe/beam/mailbox probe/beam/exact probe/reach probe/process probe model |
 probe/beam/attach   | probe/beam/attach probe/beam probe/reach probe |
-probe/beam/wait     | probe/beam/wait probe/beam model |
-probe/beam/table    | probe/beam/table probe/beam/exact probe/beam probe/reach model |
+probe/beam/wait     | probe/beam/wait probe/beam probe model |
+probe/beam/table    | probe/beam/table probe/beam/exact probe/beam probe/reach probe model |
 probe/beam/mailbox  | probe/beam/mailbox probe/beam model |
 probe/beam/exact    | probe/beam/exact probe/beam/table probe/beam/mailbox probe/beam/attach probe/beam probe/reach probe bpf model |
 probe/beam/dump     | probe/beam/dump probe/beam/wait probe/beam model |
 probe/thread          | probe/thread probe/thread/classify probe/thread/stack probe/processor probe/reach probe/process probe bpf model | linux/.*
 probe/thread/classify | probe/thread/classify probe/thread probe/processor model | linux/.*
-probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach | elfutils/.*|libelf\.h|gelf\.h
+probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach probe model | elfutils/.*|libelf\.h|gelf\.h
 probe/queue   | probe/queue probe/reach probe/process probe bpf model | linux/.*
 bpf           | bpf probe/processor                            | linux/.*|bpf/.*
 store         | store model                                    | sqlite3\.h|jansson\.h

@@ -31,6 +31,7 @@
 #include "probe/beam/sweep_facts.h"
 #include "probe/beam/table/table.h"
 #include "probe/beam/wait/wait.h"
+#include "probe/clock.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
 
@@ -127,13 +128,6 @@ static int source_open(struct reach_target *target, void **ret_session,
 
 /* ---- what became of the node ---- */
 
-static uint64_t now_ns(void)
-{
-  struct timespec now = {0};
-  (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void say(struct sweep *sweep, enum target_state state, const char *reason)
 {
   sweep->target.state = (uint8_t)state;
@@ -204,7 +198,7 @@ static struct sweep *failed(const struct session *session, int error)
   char reason[SOURCE_REASON_BYTES] = "";
   if (!sweep)
     return NULL;
-  sweep->begin_ns = sweep->end_ns = now_ns();
+  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
   sweep->target.runtime = sweep_add_text(sweep, "beam", strlen("beam"));
   sweep->target.lost_count = beam_sweep_lost(session->rows);
   if (!reach_alive(session->target)) {
@@ -272,7 +266,7 @@ static void tell_exact(struct session *session, struct sweep *sweep)
 static int fill(struct session *session, struct sweep *sweep)
 {
   beam_memory_begin(&session->memory);
-  sweep->begin_ns = now_ns();
+  sweep->begin_ns = clock_mono_ns();
   int error = check_node(session);
   if (!error)
     error = beam_sweep_rows(session->rows, sweep);
@@ -290,7 +284,7 @@ static int fill(struct session *session, struct sweep *sweep)
     tell_losses(session, sweep);
     tell_exact(session, sweep);
   }
-  sweep->end_ns = now_ns();
+  sweep->end_ns = clock_mono_ns();
   return reach_alive(session->target) ? 0 : -ESRCH; /* else memory of nobody was read */
 }
 

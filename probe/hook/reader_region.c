@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "probe/clock.h"
 #include "probe/hook/reader_copy.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
@@ -196,19 +197,11 @@ static bool is_own(const struct reach_target *target, const struct impasse_heade
          !reader_regions_same_clock(target);
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-  struct timespec now;
-  if (clock_gettime(clock, &now) != 0)
-    return 0;
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Was the region made before the process was? Start times count the time that the machine slept,
  * the region's clock does not. */
 static bool is_older(const struct reach_target *target, const struct impasse_header *header)
 {
-  int64_t slept = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC), start, opened;
+  int64_t slept = (int64_t)(clock_read_ns(CLOCK_BOOTTIME) - clock_mono_ns()), start, opened;
   if (__builtin_mul_overflow((int64_t)reach_start_ticks(target), 1000000000 / sysconf(_SC_CLK_TCK),
                              &start) ||
       header->opened_monotonic_ns == 0 || header->opened_monotonic_ns > INT64_MAX)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "probe/clock.h"
 #include "probe/hook/reader.h"
 #include "probe/hook/reader_box.h"
 #include "probe/hook/reader_name.h"
@@ -20,14 +21,6 @@ static_assert((int)TABLE_TABLE == IMPASSE_TABLE && (int)TABLE_MUTEX == IMPASSE_M
               "both lists of kinds of tables are in one order");
 
 enum { TRIES = 32 }; /* an update of a slot takes some nanoseconds */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-  struct timespec now;
-  if (clock_gettime(clock, &now) != 0)
-    return 0;
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- rows ---- */
 
@@ -473,8 +466,8 @@ static int run(struct reader *reader, enum sweep_kind kind, bool dead, struct sw
   scan->sweep = sweep;
   scan->tries = dead || !reader->target ? 1 : TRIES;
   scan->same_clock = reader->same_clock;
-  scan->coarse_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
-  scan->now_ns = sweep->begin_ns = clock_ns(CLOCK_MONOTONIC);
+  scan->coarse_ns = clock_read_ns(CLOCK_MONOTONIC_COARSE);
+  scan->now_ns = sweep->begin_ns = clock_mono_ns();
   sweep->target.runtime = sweep_add_text(sweep, runtime, strlen(runtime));
 
   if (scan->target)
@@ -492,7 +485,7 @@ static int run(struct reader *reader, enum sweep_kind kind, bool dead, struct sw
     forget_idle(reader, scan);
   fill_target(reader, sweep);
   report_gaps(reader, scan, dead);
-  sweep->end_ns = clock_ns(CLOCK_MONOTONIC);
+  sweep->end_ns = clock_mono_ns();
   if (scan->no_memory)
     goto out;
   sweep_sort(sweep); /* of a chain with its slots in order nothing needs to move */

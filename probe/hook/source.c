@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "probe/clock.h"
 #include "probe/hook/reader.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
@@ -96,12 +97,10 @@ static struct sweep *failed(const struct session *session, enum target_state sta
                             const char *reason)
 {
   static const char runtime[] = "hook";
-  struct timespec now = {0};
   struct sweep *sweep = sweep_new(session->reader.target_key, SOURCE_TAG_HOOK, SWEEP_FAILED);
   if (!sweep)
     return NULL;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-  sweep->begin_ns = sweep->end_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
   sweep->target.runtime = sweep_add_text(sweep, runtime, strlen(runtime));
   sweep->target.state = (uint8_t)state;
   sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));

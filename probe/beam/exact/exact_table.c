@@ -1,5 +1,6 @@
 /* exact_table.c - see exact_table.h. */
 #include "probe/beam/exact/exact_table.h"
+#include "probe/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,19 +35,12 @@ struct beam_exact_tables {
   uint64_t taken_ns;
 };
 
-static uint64_t now_ns(void)
-{
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 struct beam_exact_tables *beam_exact_tables_new(const struct beam_node *node,
                                                 struct beam_exact *exact)
 {
   struct beam_exact_tables *tables = calloc(1, sizeof *tables);
   if (tables)
-    *tables = (struct beam_exact_tables){.node = node, .exact = exact, .taken_ns = now_ns()};
+    *tables = (struct beam_exact_tables){.node = node, .exact = exact, .taken_ns = clock_mono_ns()};
   return tables;
 }
 
@@ -202,7 +196,7 @@ int beam_exact_tables_take(struct beam_exact_tables *tables, const struct beam_l
   struct range *ranges = NULL;
   struct sum *sums = NULL;
   size_t range_count = 0;
-  uint64_t now = now_ns(), passed_ns = now - tables->taken_ns;
+  uint64_t now = clock_mono_ns(), passed_ns = now - tables->taken_ns;
   int error = collect(tables->exact, &locks);
   if (error)
     goto out;

@@ -1,5 +1,6 @@
 /* lock_sampler.c - see lock_sampler.h. */
 #include "probe/beam/table/lock_sampler.h"
+#include "probe/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,13 +39,6 @@ struct beam_lock_sampler {
   uint64_t told_ns, told_cpu_ns; /* at the last report */
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-  struct timespec now = {0};
-  (void)clock_gettime(clock, &now); /* cannot fail for these clocks */
-  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* ---- when ---- */
 
 /* xorshift: nobody gains by guessing it, it only must not beat. */
@@ -73,7 +67,7 @@ static uint64_t interval_of(uint64_t cost_ns)
 /* Sleeps from one to one and a half intervals; false when it is to end. With the mutex. */
 static bool rest(struct beam_lock_sampler *s, uint64_t interval_ns)
 {
-  uint64_t until = clock_ns(CLOCK_MONOTONIC) + interval_ns + random_below(s, interval_ns / 2);
+  uint64_t until = clock_mono_ns() + interval_ns + random_below(s, interval_ns / 2);
   const struct timespec at = {.tv_sec = (time_t)(until / UINT64_C(1000000000)),
                               .tv_nsec = (long)(until % UINT64_C(1000000000))};
   while (!s->stop)
@@ -111,7 +105,7 @@ static int look(struct beam_lock_sampler *s, bool stopped, uint64_t *last_ns)
     return error;
   (void)pthread_mutex_unlock(&s->mutex);
   error = beam_locks_look(s->locks);
-  uint64_t now = clock_ns(CLOCK_MONOTONIC);
+  uint64_t now = clock_mono_ns();
   (void)pthread_mutex_lock(&s->mutex);
   if (error)
     return error;
@@ -130,14 +124,14 @@ static void *run(void *context)
   bool stopped = false;
   (void)pthread_mutex_lock(&s->mutex);
   do {
-    uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), now = clock_ns(CLOCK_MONOTONIC);
+    uint64_t begin_ns = clock_thread_ns(), now = clock_mono_ns();
     if (now - state_ns >= STATE_EVERY_NS) {
       state_ns = now;
       beam_memory_begin(&s->memory);
       stopped = is_stopped(s);
     }
     s->error = look(s, stopped, &last_ns);
-    s->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    s->cpu_ns = clock_thread_ns();
     cost_ns = smooth(cost_ns, s->cpu_ns - begin_ns);
     s->interval_ns = interval_of(cost_ns);
   } while (!s->error && rest(s, s->interval_ns));
@@ -181,7 +175,7 @@ int beam_lock_sampler_new(const struct beam_node *node, const struct reach_targe
   if (!s)
     return -ENOMEM;
   *s = (struct beam_lock_sampler){.claim = -1, .node = *node, .interval_ns = INTERVAL_LEAST_NS};
-  s->random = clock_ns(CLOCK_MONOTONIC) | 1;
+  s->random = clock_mono_ns() | 1;
   int error = -pthread_mutex_init(&s->mutex, NULL);
   if (error)
     goto no_mutex;
@@ -284,7 +278,7 @@ int beam_lock_sampler_report(struct beam_lock_sampler *s, struct beam_lock_repor
   report.claimant = s->claimant;
   report.at_ns = s->at_ns;
   report.sample_count = s->sample_count;
-  uint64_t now = clock_ns(CLOCK_MONOTONIC);
+  uint64_t now = clock_mono_ns();
   report.cpu_ns = s->cpu_ns - s->told_cpu_ns;
   report.ran_ns = s->told_ns ? now - s->told_ns : 0;
   s->told_ns = now;

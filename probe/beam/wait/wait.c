@@ -31,6 +31,7 @@
 #include "probe/beam/wait/wait_rows.h"
 #include "probe/beam/wait/wait_stack.h"
 #include "probe/beam/wait/wait_words.h"
+#include "probe/clock.h"
 
 enum {
   BLOCK = 16384,      /* candidates */
@@ -540,19 +541,12 @@ static bool talks_to_nobody(const struct beam_waits *waits)
   return text && length == strlen(NO_NAME) && memcmp(text, NO_NAME, length) == 0;
 }
 
-static uint64_t thread_ns(void)
-{
-  struct timespec now = {0};
-  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* cannot fail for this clock */
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int judge_links(struct beam_waits *waits, struct links *links, struct sweep *sweep)
 {
-  uint64_t begin = thread_ns();
+  uint64_t begin = clock_thread_ns();
   int error = beam_proof_judge(waits->proof, links->link, links->count, talks_to_nobody(waits));
   if (beam_proof_searches(waits->proof))
-    sweep->passing_ns = thread_ns() - begin;
+    sweep->passing_ns = clock_thread_ns() - begin;
   for (size_t i = 0; !error && i < links->count; i++) {
     struct sweep_wait *wait = &sweep->waits[links->wait[i]];
     wait->exclusive = links->link[i].exclusive;
