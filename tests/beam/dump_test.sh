@@ -13,7 +13,7 @@ dump=${root%/}$inner
 cleanup() { rm -f "$dump"; }
 export ERL_CRASH_DUMP=$inner ERL_CRASH_DUMP_SECONDS=-1
 shape "$major" "$name"
-finds 60 deadlock 2 "$1"
+finds "$node" 60 deadlock 2 "$1"
 
 kill -USR1 "$node"
 poll 60 gone "$node"

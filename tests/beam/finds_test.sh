@@ -9,4 +9,4 @@ case $major in
   elixir) elixir_shape "$name" ;;
   *) shape "$major" "$name" ;;
 esac
-finds 60 "$@"
+finds "$node" 60 "$@"

@@ -3,8 +3,6 @@
 #   shape MAJOR NAME[,ARGUMENT...] [ERL_ARGUMENT...]   starts a node of that release with a shape of scenario.erl, waits
 #                                                      for `ready`; $node is its pid
 #   elixir_shape NAME                                  the same of scenario.exs, on the machine's own release
-#   finds SECONDS DETECTOR STATUS PATTERN...           `check` ends with STATUS (one of several) within that time, says the patterns
-#   stays_quiet SECONDS                                no alert of warning or above for so long, and rows all the while
 . ../e2e/session.sh
 programs=$PWD/programs
 
@@ -33,28 +31,4 @@ elixir_shape() {
   spawn elixir "$programs/scenario.exs" "$1"
   node=$spawned node_out=$spawned_out
   poll 90 ready
-}
-
-found() {
-  run "$IMPASSE" check "$detector" --target "$node" --wait 5s
-  case " $wanted " in *" $status "*) ;; *) return 1 ;; esac
-}
-
-finds() {
-  seconds=$1 detector=$2 wanted=$3
-  shift 3
-  poll "$seconds" found
-  for pattern; do
-    expect_out "$pattern"
-  done
-}
-
-# Every alert that fired in that time, as NDJSON; actors are counted so that a blind watcher is not taken for peace.
-stays_quiet() {
-  run "$IMPASSE" watch --target "$node" --duration "$1"
-  expect_status 0
-  expect_no_out '"severity":"(warning|critical)".*"state":"firing"|"state":"firing".*"severity":"(warning|critical)"'
-  run "$IMPASSE" query --target "$node" "SELECT count(*) > 10 AS seen FROM actors"
-  expect_status 0
-  expect_out '^ *1 *$'
 }

@@ -3,4 +3,4 @@
 cd "$(dirname "$0")"
 . ./node.sh
 shape "$1" "$2"
-stays_quiet "${3}s"
+stays_quiet "$node" "${3}s" 10

@@ -21,7 +21,7 @@ expect_out '^ *20 *$'
 run "$IMPASSE" show tables --target "$broker_name" --where "name = 'rabbit_queue'"
 expect_status 0
 expect_out 'rabbit_queue +ets'
-stays_quiet "${1}s"
+stays_quiet "$node" "${1}s" 10
 
 tell suspend suspended
 blocked_behind() {

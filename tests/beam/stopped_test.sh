@@ -5,12 +5,12 @@ cd "$(dirname "$0")"
 . ./node.sh
 shape 25 essay
 kill -STOP "$node"
-finds 60 deadlock 2 "server_a.*server_b"
+finds "$node" 60 deadlock 2 "server_a.*server_b"
 run "$IMPASSE" query --target "$node" "SELECT state, actors > 10 AS seen FROM targets"
 expect_status 0
 expect_out 'stopped +1'
 kill -CONT "$node"
-finds 60 deadlock 2 "server_a.*server_b"
+finds "$node" 60 deadlock 2 "server_a.*server_b"
 
 spawn "$IMPASSE" watch blind --target "$node" --duration 60s
 watcher_out=$spawned_out

@@ -6,6 +6,9 @@
 #
 #   demo NAME...            starts `impasse demo NAME...`, waits for `ready`; $demo is its pid
 #   spawn COMMAND...        starts anything in the background; $spawned is its pid, output in $work/spawned.out, .err
+#   finds PID SECONDS DETECTOR STATUS PATTERN...   `check` ends with STATUS (one of several) within that time and says the
+#                           patterns
+#   stays_quiet PID DURATION [ACTORS]   no alert of warning or above for so long, and more than ACTORS rows all the while
 #   poll SECONDS COMMAND... runs the command until it succeeds; fails the test when the time is over
 #   run COMMAND...          runs it; $status, $work/out and $work/err say what it did
 #   expect_status N, expect_out PATTERN, expect_err PATTERN, expect_no_out PATTERN      look at the last `run`
@@ -138,4 +141,28 @@ expect_one_error() {
   [ ! -s "$work/out" ] || fail "'$ran' printed on standard output although it failed"
   [ "$(wc -l <"$work/err")" -eq 1 ] || fail "'$ran' said $(wc -l <"$work/err") lines on standard error, wanted 1"
   expect_err "$1"
+}
+
+found() {
+  run "$IMPASSE" check "$detector" --target "$watched" --wait 5s
+  case " $wanted " in *" $status "*) ;; *) return 1 ;; esac
+}
+
+finds() {
+  watched=$1 seconds=$2 detector=$3 wanted=$4
+  shift 4
+  poll "$seconds" found
+  for pattern; do
+    expect_out "$pattern"
+  done
+}
+
+# Every alert that fired in that time, as NDJSON; actors are counted so that a blind watcher is not taken for peace.
+stays_quiet() {
+  run "$IMPASSE" watch --target "$1" --duration "$2"
+  expect_status 0
+  expect_no_out '"severity":"(warning|critical)".*"state":"firing"|"state":"firing".*"severity":"(warning|critical)"'
+  run "$IMPASSE" query --target "$1" "SELECT count(*) > ${3-0} AS seen FROM actors"
+  expect_status 0
+  expect_out '^ *1 *$'
 }
