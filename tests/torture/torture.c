@@ -1,13 +1,14 @@
 /*
- * torture.c - reads nodes back to back, faster than any clock would, and judges what it read as the program does: a full
- * sweep and ten wait rounds are what a watcher does in a second. In a node that is never stuck, nothing may be confirmed.
- * Used by torture.sh; not a test by itself.
+ * torture.c - reads targets back to back through one source, faster than any clock would, and judges what it read as the
+ * program does: a full sweep and ten wait rounds are what a watcher does in a second. In targets that are never stuck,
+ * nothing may be confirmed. Used by torture.sh and the tests of the sources; not a test by itself.
  *
- *   torture MINUTES PID...       for so long; prints what was read, suspected, confirmed and fired
+ *   torture SOURCE MINUTES PID...       for so long; prints what was read, suspected, confirmed and fired
  *
- * Ends with 0 where nothing was confirmed, 1 where something was, 2 where a node cannot be read. Alerts need two seconds of
- * a real clock, which pass no faster here; a confirmed core needs none, so it is the stricter question. Circles with the
- * process `asker` in them are real ones, which a helper ends (shape `deferred`): they may be confirmed, but never fire.
+ * Ends with 0 where nothing was confirmed, 1 where something was, 2 where a target cannot be read. Alerts need two seconds
+ * of a real clock, which pass no faster here; a confirmed core needs none, so it is the stricter question. Circles with an
+ * Erlang process `asker` in them are real ones, which a helper ends (shape `deferred`): they may be confirmed, but never
+ * fire.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -18,14 +19,17 @@
 
 #include "model/detect_core.h"
 #include "model/tick.h"
+#include "probe/clock.h"
 #include "probe/reach/reach.h"
 #include "probe/source.h"
 
 extern const struct source source_beam;
+static const struct source *const sources[] = {&source_beam};
 
-enum { NODES_MOST = 16, ROUNDS = 10, ALERTS_TOLD = 10 };
+enum { TARGETS_MOST = 16, ROUNDS = 10, ALERTS_TOLD = 10 };
 
-struct node {
+struct watched {
+  const struct source *source;
   struct reach_target *target;
   void *session;
 };
@@ -39,11 +43,8 @@ struct tally {
 
 static struct tick_clock now(void)
 {
-  struct timespec mono = {0}, wall = {0};
-  (void)clock_gettime(CLOCK_MONOTONIC, &mono); /* cannot fail for these clocks */
-  (void)clock_gettime(CLOCK_REALTIME, &wall);
-  return (struct tick_clock){(uint64_t)mono.tv_sec * 1000000000u + (uint64_t)mono.tv_nsec,
-                             (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000};
+  return (struct tick_clock){clock_mono_ns(),
+                             (int64_t)(clock_read_ns(CLOCK_REALTIME) / CLOCK_NS_PER_MS)};
 }
 
 static bool has_member(const struct core *core, const char *name)
@@ -118,13 +119,14 @@ static int judge(struct tick_state *state, struct sweep *sweep, struct tally *ta
 }
 
 /* What a watcher does in a second. */
-static int turn(struct tick_state *state, const struct node *nodes, int count, struct tally *tally)
+static int turn(struct tick_state *state, const struct watched *list, int count,
+                struct tally *tally)
 {
   for (int pass = 0; pass <= ROUNDS; pass++)
     for (int i = 0; i < count; i++) {
       struct sweep *sweep = NULL;
-      int error = pass == 0 ? source_beam.sweep(nodes[i].session, &sweep)
-                            : source_beam.round(nodes[i].session, &sweep);
+      int error = pass == 0 ? list[i].source->sweep(list[i].session, &sweep)
+                            : list[i].source->round(list[i].session, &sweep);
       if (!error)
         error = judge(state, sweep, tally);
       if (error)
@@ -133,15 +135,23 @@ static int turn(struct tick_state *state, const struct node *nodes, int count, s
   return 0;
 }
 
-static int open_node(struct node *node, pid_t pid)
+static int open_one(struct watched *one, pid_t pid)
 {
   char reason[SOURCE_REASON_BYTES] = "";
-  int error = reach_open(pid, &node->target);
+  int error = reach_open(pid, &one->target);
   if (!error)
-    error = source_beam.open(node->target, &node->session, reason);
+    error = one->source->open(one->target, &one->session, reason);
   if (error)
     (void)fprintf(stderr, "torture: %d: %s\n", (int)pid, *reason ? reason : strerror(-error));
   return error;
+}
+
+static const struct source *source_called(const char *name)
+{
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+    if (strcmp(sources[i]->name, name) == 0)
+      return sources[i];
+  return NULL;
 }
 
 static void say(const struct tally *tally, double seconds)
@@ -157,29 +167,32 @@ static void say(const struct tally *tally, double seconds)
 
 int main(int argc, char **argv)
 {
-  struct node nodes[NODES_MOST] = {0};
+  struct watched list[TARGETS_MOST] = {0};
   struct tally tally = {0};
-  int count = argc - 2, error = 0;
-  double minutes = argc > 2 ? strtod(argv[1], NULL) : 0;
-  if (minutes <= 0 || count > NODES_MOST) {
-    (void)fprintf(stderr, "usage: torture MINUTES PID...\n");
+  const struct source *source = argc > 3 ? source_called(argv[1]) : NULL;
+  int count = argc - 3, error = 0;
+  double minutes = argc > 3 ? strtod(argv[2], NULL) : 0;
+  if (!source || minutes <= 0 || count > TARGETS_MOST) {
+    (void)fprintf(stderr, "usage: torture beam|thread MINUTES PID...\n");
     return 2;
   }
   struct tick_state *state = tick_state_new("torture", "torture");
   if (!state)
     return 2;
-  for (int i = 0; i < count && !error; i++)
-    error = open_node(&nodes[i], (pid_t)atoi(argv[i + 2]));
+  for (int i = 0; i < count && !error; i++) {
+    list[i].source = source;
+    error = open_one(&list[i], (pid_t)atoi(argv[i + 3]));
+  }
   uint64_t begin = now().mono_ns, end = begin + (uint64_t)(minutes * 60e9);
   while (!error && now().mono_ns < end)
-    error = turn(state, nodes, count, &tally);
+    error = turn(state, list, count, &tally);
   if (error)
     (void)fprintf(stderr, "torture: %s\n", strerror(-error));
   say(&tally, (double)(now().mono_ns - begin) / 1e9);
   tick_state_free(state);
-  for (int i = 0; i < count; i++) {
-    source_beam.close(nodes[i].session);
-    reach_close(nodes[i].target);
+  for (int i = 0; i < count && list[i].session; i++) {
+    list[i].source->close(list[i].session);
+    reach_close(list[i].target);
   }
   return error ? 2 : tally.confirmed || tally.fired || tally.failed ? 1 : 0;
 }
