@@ -96,6 +96,7 @@ int reach_tids(const struct reach_target *target, pid_t **ret_tids, size_t *ret_
 /* The kernel's words about threads of a target, from descriptors that are kept open as far as the limit of
  * descriptors allows: reading 1000 threads again takes 3 to 4 ms. */
 struct reach_threads;
+enum { REACH_THREADS_MOST = 100000 }; /* of a target: those beyond are not read */
 struct reach_thread {
   pid_t tid;
   bool fresh;         /* seen for the first time, also where the number was used before */
