@@ -6,6 +6,7 @@
 
 #include "bpf/burst.h"
 #include "bpf/ladder.h"
+#include "bpf/load.h"
 #include "bpf/waits.h"
 
 static const char WORDS[] = "this impasse was built without probes (IMPASSE_BPF=OFF)";
@@ -16,22 +17,41 @@ void ladder_explain(int error, char *ret_text, size_t room)
   (void)snprintf(ret_text, room, "%s", WORDS); /* cut is fine */
 }
 
-int ladder_try(char *ret_text, size_t room)
+static int refuse(char *ret_text, size_t room)
 {
   ladder_explain(-EOPNOTSUPP, ret_text, room);
   return -EOPNOTSUPP;
 }
 
-int burst_run(const struct burst *burst, struct burst_counts *ret_counts)
+int ladder_try(char *ret_text, size_t room)
+{
+  return refuse(ret_text, room);
+}
+
+int load_here(void *unused, const struct load_order *order, struct loaded *ret_loaded)
+{
+  (void)unused;
+  (void)order;
+  *ret_loaded = (struct loaded){0};
+  return refuse(ret_loaded->reason, sizeof(ret_loaded->reason));
+}
+
+int load(const struct load_order *order, struct loaded *ret_loaded)
+{
+  return load_here(NULL, order, ret_loaded);
+}
+
+void load_elsewhere(load_fn *elsewhere, void *context)
+{
+  (void)elsewhere;
+  (void)context;
+}
+
+int burst_run(const struct burst *burst, struct burst_counts *ret_counts, char *reason, size_t room)
 {
   (void)burst;
   (void)ret_counts;
-  return -EOPNOTSUPP;
-}
-
-int burst_try(void)
-{
-  return -EOPNOTSUPP;
+  return refuse(reason, room);
 }
 
 void burst_counts_done(struct burst_counts *counts)
@@ -39,11 +59,11 @@ void burst_counts_done(struct burst_counts *counts)
   (void)counts;
 }
 
-int waits_open(const struct waits_at *at, struct waits **ret_waits)
+int waits_open(const struct waits_at *at, struct waits **ret_waits, char *reason, size_t room)
 {
   (void)at;
   (void)ret_waits;
-  return -EOPNOTSUPP;
+  return refuse(reason, room);
 }
 
 int waits_collect(const struct waits *waits, struct waits_totals *ret_totals)

@@ -1,13 +1,16 @@
 /*
- * attach.c - see attach.h. The second way is a bare system call: it is younger than the libbpf and the kernel headers of
- * Debian 12.
+ * attach.c - see attach.h. Both ways are bare system calls: libbpf's links cannot be handed on (they switch the event off
+ * when they are destroyed), and the second way is younger than the libbpf and the kernel headers of Debian 12.
  */
 #include "bpf/attach.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -39,6 +42,20 @@ void attach_prepare(struct bpf_program *program)
     (void)bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)UPROBE_MULTI);
 }
 
+/* The kernel's number for events that are uprobes. */
+static int event_type(void)
+{
+  FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+  int type;
+
+  if (!file)
+    return -ENOTSUP;
+  if (fscanf(file, "%d", &type) != 1)
+    type = -ENOTSUP;
+  (void)fclose(file);
+  return type;
+}
+
 static int put_multi(const struct bpf_program *program, const struct site *site, const char *path,
                      bool at_return)
 {
@@ -56,29 +73,39 @@ static int put_multi(const struct bpf_program *program, const struct site *site,
   return fd < 0 ? -errno : (int)fd;
 }
 
-int attach_put(const struct bpf_program *program, const struct site *site, bool at_return,
-               struct attach *ret_attach)
+/* The link keeps the event. Before Linux 5.15 the event is all there is, and keeps the program. */
+static int put_event(const struct bpf_program *program, const struct site *site, const char *path,
+                     bool at_return)
 {
-  char path[PATH_ROOM];
-  int fd;
+  int type = event_type(), program_fd = bpf_program__fd(program), event, link, error;
+  struct perf_event_attr attributes = {.size = sizeof(attributes),
+                                       .type = (uint32_t)type,
+                                       .config = at_return ? AT_RETURN : 0,
+                                       .config1 = (uint64_t)(uintptr_t)path,
+                                       .config2 = site->offset};
 
-  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", site->exe_fd);
-  if ((int)bpf_program__expected_attach_type(program) != UPROBE_MULTI) {
-    ret_attach->link =
-        bpf_program__attach_uprobe(program, at_return, site->pid, path, site->offset);
-    return ret_attach->link ? 0 : -errno;
-  }
-  fd = put_multi(program, site, path, at_return);
-  if (fd < 0)
-    return fd;
-  ret_attach->fd = fd;
-  return 0;
+  if (type < 0)
+    return type;
+  event = (int)syscall(SYS_perf_event_open, &attributes, site->pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+  if (event < 0)
+    return -errno;
+  link = bpf_link_create(program_fd, event, BPF_PERF_EVENT, NULL);
+  error = link >= 0 || ioctl(event, PERF_EVENT_IOC_SET_BPF, program_fd) == 0 ? 0 : -errno;
+  if (!error && ioctl(event, PERF_EVENT_IOC_ENABLE, 0) != 0)
+    error = -errno;
+  if (link >= 0 || error)
+    (void)close(event);
+  if (link >= 0 && error)
+    (void)close(link);
+  return error ? error : link >= 0 ? link : event;
 }
 
-void attach_take(struct attach *attach)
+int attach_put(const struct bpf_program *program, const struct site *site, bool at_return)
 {
-  (void)bpf_link__destroy(attach->link); /* closes what it holds, whatever it says; NULL is fine */
-  if (attach->fd > 0)
-    (void)close(attach->fd);
-  *attach = (struct attach){0};
+  char path[PATH_ROOM];
+
+  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", site->exe_fd);
+  if ((int)bpf_program__expected_attach_type(program) == UPROBE_MULTI)
+    return put_multi(program, site, path, at_return);
+  return put_event(program, site, path, at_return);
 }

@@ -12,20 +12,13 @@
 
 #include "bpf/site.h"
 
-struct bpf_link;
 struct bpf_program;
-
-struct attach {
-  struct bpf_link *link; /* of the one way */
-  int fd;                /* or of the other, 0 none */
-};
 
 /* Before the program is loaded: for the way that this user may go. */
 void attach_prepare(struct bpf_program *program);
 
-/* At the site, or where the function that begins there returns. 0 or -errno. */
-int attach_put(const struct bpf_program *program, const struct site *site, bool at_return,
-               struct attach *ret_attach);
-void attach_take(struct attach *attach); /* nothing attached is fine */
+/* At the site, or where the function that begins there returns. A descriptor, with which the probe goes, or
+ * -errno. */
+int attach_put(const struct bpf_program *program, const struct site *site, bool at_return);
 
 #endif

@@ -36,12 +36,7 @@ struct { /* thread -> who sent last in it */
 const volatile __u64 receiver;   /* address of its struct process */
 const volatile __u32 pid_offset; /* of the pid's word in a struct process */
 const volatile __u64 most_hits;  /* then nothing more is counted */
-__u64 hits;                      /* of the probe */
-__u64 matched;                   /* of them, those that were asked for */
-__u64 uncounted;                 /* of them, those that found no room in `counts` */
-__u64 turns;                     /* times that another sender than before was seen in a thread */
-__u64 first_ns;                  /* when the first hit came */
-__u64 full_ns;                   /* when `most_hits` was reached, 0 not yet */
+struct burst_totals totals;
 
 static __always_inline __u64 word_at(__u64 address)
 {
@@ -99,12 +94,12 @@ static __always_inline void shape_of(__u64 term, struct burst_key *key)
 /* Counts a hit; false above the budget. */
 static __always_inline bool hit(void)
 {
-  __u64 before = __sync_fetch_and_add(&hits, 1);
+  __u64 before = __sync_fetch_and_add(&totals.hits, 1);
 
   if (before == 0)
-    first_ns = bpf_ktime_get_ns();
+    totals.first_ns = bpf_ktime_get_ns();
   if (before + 1 == most_hits)
-    full_ns = bpf_ktime_get_ns();
+    totals.full_ns = bpf_ktime_get_ns();
   return before < most_hits;
 }
 
@@ -112,7 +107,7 @@ static __always_inline void count(const struct burst_key *key)
 {
   __u64 one = 1, *value;
 
-  (void)__sync_fetch_and_add(&matched, 1);
+  (void)__sync_fetch_and_add(&totals.matched, 1);
   value = bpf_map_lookup_elem(&counts, key);
   if (!value && bpf_map_update_elem(&counts, key, &one, BPF_NOEXIST) == 0)
     return;
@@ -121,7 +116,7 @@ static __always_inline void count(const struct burst_key *key)
   if (value)
     (void)__sync_fetch_and_add(value, 1);
   else
-    (void)__sync_fetch_and_add(&uncounted, 1);
+    (void)__sync_fetch_and_add(&totals.uncounted, 1);
 }
 
 static __always_inline void count_turn(__u64 who)
@@ -135,7 +130,7 @@ static __always_inline void count_turn(__u64 who)
     *last = who;
   else
     (void)bpf_map_update_elem(&last_sender, &tid, &who, BPF_ANY); /* no room: a turn each time */
-  (void)__sync_fetch_and_add(&turns, 1);
+  (void)__sync_fetch_and_add(&totals.turns, 1);
 }
 
 SEC("uprobe")

@@ -51,11 +51,9 @@ struct burst_counts {
   enum burst_end end;
 };
 
-/* Runs one; takes most_ms and some milliseconds more. -errno: see ladder_explain. Any thread. */
-int burst_run(const struct burst *burst, struct burst_counts *ret_counts);
+/* Runs one; takes most_ms and some milliseconds more. -errno with the reason in words. Any thread. */
+int burst_run(const struct burst *burst, struct burst_counts *ret_counts, char *reason,
+              size_t room);
 void burst_counts_done(struct burst_counts *counts);
-
-/* Loads the program and takes it away again: 0 or why that is refused. */
-int burst_try(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * burst_key.h - what is counted of an Erlang term: its shape, made by burst.bpf.c in the kernel and
- * read by whoever prints it. The one header of this folder that both sides include.
+ * read by whoever prints it. Seen by both sides.
  *
  * A shape is made of slots. A slot says what one word is, without what would make each message
  * different:
@@ -23,6 +23,15 @@ struct burst_key {
   __u64 top;                     /* slot of the term */
   __u64 element[BURST_ELEMENTS]; /* where top is a tuple: slots of its first elements */
   __u64 inner[BURST_ELEMENTS];   /* where element[i] is a tuple: slot of its first element */
+};
+
+struct burst_totals {
+  __u64 hits;      /* of the probe */
+  __u64 matched;   /* of them, those that were asked for */
+  __u64 uncounted; /* of them, those that found no room */
+  __u64 turns;     /* times that another sender than before was seen in a thread */
+  __u64 first_ns;  /* when the first hit came */
+  __u64 full_ns;   /* when `most_hits` was reached, 0 not yet */
 };
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bpf/burst.h"
+#include "bpf/loader.h"
 
 /* Not all in the headers of every machine. */
 enum { SYS_PTRACE = 19, SYS_ADMIN = 21, PERFMON = 38, BPF = 39 };
@@ -70,7 +70,7 @@ void ladder_explain(int error, char *ret_text, size_t room)
 
 int ladder_try(char *ret_text, size_t room)
 {
-  int error = burst_try();
+  int error = burst_load_try();
 
   if (error)
     ladder_explain(error, ret_text, room);

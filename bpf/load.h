@@ -49,6 +49,13 @@ int load_here(void *unused, const struct load_order *order, struct loaded *ret_l
 /* As load_here, unless load_elsewhere() named somebody else who does it. */
 int load(const struct load_order *order, struct loaded *ret_loaded);
 
+/* The usual order: `bytes` of parameters, at most one descriptor (-1 none), and `fd_count` of them wanted. On
+ * failure the reason is never empty. */
+int load_program(enum load_program program, const void *parameters, size_t bytes, int fd,
+                 uint32_t fd_count, struct loaded *ret_loaded);
+
+void loaded_close(struct loaded *loaded);
+
 /* From now on by `elsewhere`. Once, before there are threads. */
 void load_elsewhere(load_fn *elsewhere, void *context);
 

@@ -36,4 +36,10 @@ struct wait_sum {
   __u64 count, total_ns, max_ns;
 };
 
+struct wait_totals {
+  __u64 open; /* set by the user when `threads` is filled in: before that nothing is timed */
+  __u64 hits; /* of both probes */
+  __u64 lost; /* waits that found no room, or whose lock word was too much fought over */
+};
+
 #endif

@@ -8,7 +8,7 @@
  *                                                   time with at least one waiter is exact
  *    waiters  {lock, who} -> {count, sum, max}      one thread at a time, so plain stores do
  *    threads  second argument -> address of a pointer to the struct of who runs in that thread; filled in by the
- *                                                   loader, so that `who` is an actor and not a thread
+ *                                                   user, so that `who` is an actor and not a thread
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -52,8 +52,7 @@ struct {
 } threads SEC(".maps");
 
 const volatile __u32 who_offset; /* of the word that identifies who runs, in its struct */
-__u64 hits;                      /* of both probes */
-__u64 lost; /* waits that found no room, or whose lock word was too much fought over */
+struct wait_totals totals;
 
 static __always_inline __u64 word_at(__u64 address)
 {
@@ -92,7 +91,7 @@ static __always_inline void queue_change(struct wait_lock *lock, bool enters, __
       (void)__sync_fetch_and_add(&lock->some_ns, now_ns - WAIT_QUEUE_SINCE(old));
     return;
   }
-  (void)__sync_fetch_and_add(&lost, 1);
+  (void)__sync_fetch_and_add(&totals.lost, 1);
 }
 
 SEC("uprobe")
@@ -102,7 +101,9 @@ int wait_begin(struct pt_regs *ctx)
   struct wait_lock none = {}, *lock;
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
 
-  (void)__sync_fetch_and_add(&hits, 1);
+  (void)__sync_fetch_and_add(&totals.hits, 1);
+  if (!totals.open)
+    return 0;
   begun.who = who_runs((__u64)PT_REGS_PARM2(ctx), tid);
   lock = bpf_map_lookup_elem(&locks, &begun.lock);
   if (!lock) {
@@ -111,7 +112,7 @@ int wait_begin(struct pt_regs *ctx)
     lock = bpf_map_lookup_elem(&locks, &begun.lock);
   }
   if (!lock || bpf_map_update_elem(&waiting, &tid, &begun, BPF_ANY) != 0) {
-    (void)__sync_fetch_and_add(&lost, 1);
+    (void)__sync_fetch_and_add(&totals.lost, 1);
     return 0;
   }
   queue_change(lock, true, begun.since_ns);
@@ -129,7 +130,7 @@ static __always_inline void sum_add(const struct wait_begun *begun, __u64 waited
     if (waited_ns > sum->max_ns)
       sum->max_ns = waited_ns;
   } else if (bpf_map_update_elem(&waiters, &key, &first, BPF_ANY) != 0) {
-    (void)__sync_fetch_and_add(&lost, 1);
+    (void)__sync_fetch_and_add(&totals.lost, 1);
   }
 }
 
@@ -142,7 +143,7 @@ int wait_end(struct pt_regs *ctx)
   __u64 now_ns = bpf_ktime_get_ns(), waited_ns;
 
   (void)ctx;
-  (void)__sync_fetch_and_add(&hits, 1);
+  (void)__sync_fetch_and_add(&totals.hits, 1);
   if (!found)
     return 0; /* it began before the probe */
   begun = *found;

@@ -1,78 +1,64 @@
 /*
- * waits.c - loads and attaches the two probes, and gives what they added up.
+ * waits.c - has the two probes loaded (waits_load.c), and gives what they added up.
  */
 #include "bpf/waits.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "bpf/attach.h"
+#include "bpf/clock.h"
+#include "bpf/ladder.h"
+#include "bpf/load.h"
 #include "bpf/map.h"
+#include "bpf/orders.h"
 #include "bpf/wait_key.h"
 
-#include <waits.skel.h>
-
 struct waits {
-  struct waits_bpf *skeleton;
-  struct attach entry, leave;
+  struct loaded loaded;
+  struct wait_totals *totals;
   bool attached;
 };
 
-static uint64_t now_ns(void)
+static int tell_threads(const struct waits *waits, const struct waits_at *at)
 {
-  struct timespec now;
-
-  (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static int tell_threads(const struct waits_bpf *skeleton, const struct waits_at *at)
-{
-  int map = bpf_map__fd(skeleton->maps.threads), error = 0;
+  int map = waits->loaded.fds[WAITS_THREADS], error = 0;
 
   for (size_t i = 0; i < at->thread_count && i < WAIT_THREADS_MOST && !error; i++)
     error = bpf_map_update_elem(map, &at->threads[i].key, &at->threads[i].place, BPF_ANY);
   return error;
 }
 
-/* The return first: a wait whose entry is seen then has its return probed. */
-static int attach(struct waits *waits, const struct site *site)
+int waits_open(const struct waits_at *at, struct waits **ret_waits, char *reason, size_t room)
 {
-  int error = attach_put(waits->skeleton->progs.wait_end, site, true, &waits->leave);
-
-  if (!error)
-    error = attach_put(waits->skeleton->progs.wait_begin, site, false, &waits->entry);
-  waits->attached = !error;
-  return error;
-}
-
-int waits_open(const struct waits_at *at, struct waits **ret_waits)
-{
+  struct waits_order order = {
+      .pid = at->site.pid, .who_offset = at->who_offset, .offset = at->site.offset};
   struct waits *waits = calloc(1, sizeof(*waits));
-  int error;
+  int error = -ENOMEM;
 
-  if (!waits)
-    return -ENOMEM;
-  (void)libbpf_set_print(NULL); /* errors are told by our caller */
-  waits->skeleton = waits_bpf__open();
-  if (!waits->skeleton) {
-    error = -errno;
+  if (!waits) {
+    ladder_explain(error, reason, room);
+    return error;
+  }
+  error =
+      load_program(LOAD_WAITS, &order, sizeof(order), at->site.exe_fd, WAITS_FDS, &waits->loaded);
+  if (error) {
+    (void)snprintf(reason, room, "%s", waits->loaded.reason); /* cut is fine */
     goto out;
   }
-  waits->skeleton->rodata->who_offset = at->who_offset;
-  attach_prepare(waits->skeleton->progs.wait_begin);
-  attach_prepare(waits->skeleton->progs.wait_end);
-  error = waits_bpf__load(waits->skeleton);
+  error =
+      map_show(waits->loaded.fds[WAITS_TOTALS], sizeof(*waits->totals), (void **)&waits->totals);
   if (!error)
-    error = tell_threads(waits->skeleton, at);
-  if (!error)
-    error = attach(waits, &at->site);
-  if (error)
+    error = tell_threads(waits, at);
+  if (error) {
+    ladder_explain(error, reason, room);
     goto out;
+  }
+  __atomic_store_n(&waits->totals->open, 1, __ATOMIC_RELEASE);
+  waits->attached = true;
   *ret_waits = waits;
   waits = NULL;
 out:
@@ -80,10 +66,11 @@ out:
   return error;
 }
 
+/* The entry first: what began is seen to its end. */
 void waits_detach(struct waits *waits)
 {
-  attach_take(&waits->entry);
-  attach_take(&waits->leave);
+  while (waits->loaded.fd_count > WAITS_LEAVE)
+    (void)close(waits->loaded.fds[--waits->loaded.fd_count]);
   waits->attached = false;
 }
 
@@ -91,14 +78,14 @@ void waits_close(struct waits *waits)
 {
   if (!waits)
     return;
-  waits_detach(waits);
-  waits_bpf__destroy(waits->skeleton);
+  loaded_close(&waits->loaded);
+  map_hide(waits->totals, sizeof(*waits->totals));
   free(waits);
 }
 
 uint64_t waits_hits(const struct waits *waits)
 {
-  return __atomic_load_n(&waits->skeleton->bss->hits, __ATOMIC_RELAXED);
+  return __atomic_load_n(&waits->totals->hits, __ATOMIC_RELAXED);
 }
 
 /* A lock by itself, with the wait that is under way there. */
@@ -117,14 +104,15 @@ static int collect_locks(const struct waits *waits, struct waits_totals *totals)
 {
   void *keys, *values;
   size_t count;
-  int error = map_read(waits->skeleton->maps.locks, &keys, &values, &count);
+  int error = map_read(waits->loaded.fds[WAITS_LOCKS], sizeof(uint64_t), sizeof(struct wait_lock),
+                       &keys, &values, &count);
 
   if (error)
     return error;
   totals->locks = calloc(count + 1, sizeof(*totals->locks));
   for (size_t i = 0; totals->locks && i < count; i++)
     totals->locks[i] = one_lock(((uint64_t *)keys)[i], &((struct wait_lock *)values)[i],
-                                waits->attached, now_ns());
+                                waits->attached, clock_ns());
   totals->lock_count = totals->locks ? count : 0;
   free(keys);
   free(values);
@@ -135,7 +123,8 @@ static int collect_waiters(const struct waits *waits, struct waits_totals *total
 {
   void *keys, *values;
   size_t count;
-  int error = map_read(waits->skeleton->maps.waiters, &keys, &values, &count);
+  int error = map_read(waits->loaded.fds[WAITS_WAITERS], sizeof(struct wait_key),
+                       sizeof(struct wait_sum), &keys, &values, &count);
 
   if (error)
     return error;
@@ -165,8 +154,9 @@ static int add_present(const struct waits *waits, struct waits_totals *totals)
 {
   void *keys, *values;
   size_t count;
-  int error = map_read(waits->skeleton->maps.waiting, &keys, &values, &count);
-  uint64_t now = now_ns();
+  int error = map_read(waits->loaded.fds[WAITS_WAITING], sizeof(uint32_t),
+                       sizeof(struct wait_begun), &keys, &values, &count);
+  uint64_t now = clock_ns();
 
   if (error)
     return error;
@@ -188,8 +178,7 @@ static int add_present(const struct waits *waits, struct waits_totals *totals)
 int waits_collect(const struct waits *waits, struct waits_totals *ret_totals)
 {
   struct waits_totals totals = {.hits = waits_hits(waits),
-                                .lost =
-                                    __atomic_load_n(&waits->skeleton->bss->lost, __ATOMIC_RELAXED)};
+                                .lost = __atomic_load_n(&waits->totals->lost, __ATOMIC_RELAXED)};
   int error = collect_locks(waits, &totals);
 
   if (!error)

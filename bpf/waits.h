@@ -50,7 +50,8 @@ struct waits_totals { /* since waits_open */
 
 struct waits;
 
-int waits_open(const struct waits_at *at, struct waits **ret_waits);
+/* -errno with the reason in words. */
+int waits_open(const struct waits_at *at, struct waits **ret_waits, char *reason, size_t room);
 void waits_close(struct waits *waits); /* NULL is fine */
 
 /* Of the probes so far; any thread. */

@@ -105,6 +105,7 @@ static int drop_shared(void **state)
 
 static struct waits *open_at(pid_t pid)
 {
+  char words[256];
   struct waits_thread threads[THREADS];
   struct waits_at at = {.site = test_subject_site(pid, (const void *)(uintptr_t)subject_wait),
                         .who_offset = WHO_OFFSET,
@@ -115,7 +116,7 @@ static struct waits *open_at(pid_t pid)
   for (size_t i = 0; i < THREADS; i++)
     threads[i] = (struct waits_thread){(uint64_t)(uintptr_t)&shared->running[i],
                                        (uint64_t)(uintptr_t)&shared->running[i]};
-  assert_int_equal(waits_open(&at, &waits), 0);
+  assert_int_equal(waits_open(&at, &waits, words, sizeof(words)), 0);
   (void)close(at.site.exe_fd);
   return waits;
 }

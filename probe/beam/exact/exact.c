@@ -124,7 +124,9 @@ static int attach(struct beam_exact *exact, const struct reach_target *target,
     return error;
   threads = calloc(BEAM_SCHEDULERS_MOST, sizeof *threads);
   error = threads ? 0 : -ENOMEM;
-  if (!error)
+  if (error)
+    ladder_explain(error, reason, SOURCE_REASON_BYTES);
+  else
     error = waits_open(
         &(struct waits_at){
             .site = at.site,
@@ -132,10 +134,8 @@ static int attach(struct beam_exact *exact, const struct reach_target *target,
             .threads = threads,
             .thread_count = all_schedulers(node, threads),
         },
-        &exact->waits);
-  if (error)
-    ladder_explain(error, reason, SOURCE_REASON_BYTES);
-  else
+        &exact->waits, reason, SOURCE_REASON_BYTES);
+  if (!error)
     (void)snprintf(
         reason, SOURCE_REASON_BYTES,
         "each wait for a lock costs the node about %.1f us more; detached above %d a second",

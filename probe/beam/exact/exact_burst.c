@@ -18,13 +18,12 @@ int beam_exact_burst(const struct reach_target *target, const char *function, st
   burst->site = at.site;
   burst->pidfd = reach_pidfd(target);
   burst->most_hits = EXACT_BURST_HITS_MOST * (uint64_t)SITE_HIT_NS / at.hit_ns;
-  error = burst_run(burst, ret_counts);
+  error = burst_run(burst, ret_counts, reason, sizeof reason);
   if (!error && ret_counts->end == BURST_END_GONE) {
     burst_counts_done(ret_counts);
     error = -ESRCH;
-  }
-  if (error)
     ladder_explain(error, reason, sizeof reason);
+  }
   *ret_hit_ns = at.hit_ns;
   beam_exact_site_done(&at);
 out:

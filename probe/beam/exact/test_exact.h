@@ -107,7 +107,7 @@ static inline bool test_exact_holds(pid_t pid, const char *what)
 
 static inline bool test_exact_probed(void)
 {
-  return test_exact_holds(getpid(), "perf_event") || test_exact_holds(getpid(), "bpf-");
+  return test_exact_holds(getpid(), "perf_event") || test_exact_holds(getpid(), "bpf");
 }
 
 /* A child that kills `victim` as soon as this process has a probe attached. */

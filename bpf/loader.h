@@ -1,0 +1,27 @@
+/*
+ * loader.h - what the loaders of single programs (X_load.c) are made of. Inside this folder only.
+ *
+ * A loader opens its skeleton, sets the constants, loads, attaches, gives copies of the descriptors and
+ * destroys the skeleton. What it gave before it failed is closed for it.
+ */
+#ifndef IMPASSE_BPF_LOADER_H
+#define IMPASSE_BPF_LOADER_H
+
+#include "bpf/load.h"
+
+/* 0 or -errno; where it leaves the reason empty, ladder_explain gives the words. */
+typedef int loader_fn(const struct load_order *order, struct loaded *ret_loaded);
+loader_fn burst_load, waits_load, tasks_load;
+
+/* Loads a uprobe, attaches it to nothing, and takes it away again. */
+int burst_load_try(void);
+
+/* The order's parameters, which must be just so many bytes, with just so many descriptors. -EINVAL */
+int loader_read(const struct load_order *order, void *ret_parameters, size_t bytes,
+                uint32_t fd_count);
+
+/* One more for the caller: a copy of it, or the descriptor itself, which may be an error instead. */
+int loader_copy(struct loaded *loaded, int fd);
+int loader_hand(struct loaded *loaded, int fd);
+
+#endif
