@@ -7,6 +7,7 @@
 #include "bpf/attach.h"
 #include "bpf/loader.h"
 #include "bpf/orders.h"
+#include "bpf/wait_key.h"
 
 #include <waits.skel.h>
 
