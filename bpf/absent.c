@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bpf/burst.h"
+#include "bpf/files.h"
 #include "bpf/ladder.h"
 #include "bpf/load.h"
 #include "bpf/waits.h"
@@ -92,4 +93,26 @@ void waits_detach(struct waits *waits)
 void waits_close(struct waits *waits)
 {
   (void)waits;
+}
+
+int files_open(pid_t pid, struct files **ret_files, char *reason, size_t room)
+{
+  (void)pid;
+  (void)ret_files;
+  return refuse(reason, room);
+}
+
+int files_read(struct files *files, size_t most, const struct file_record **ret_list,
+               size_t *ret_count)
+{
+  (void)files;
+  (void)most;
+  (void)ret_list;
+  (void)ret_count;
+  return -EOPNOTSUPP;
+}
+
+void files_close(struct files *files)
+{
+  (void)files;
 }

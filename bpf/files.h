@@ -3,7 +3,9 @@
  * (files.bpf.c): sockets, pipes, POSIX message queues, whatever namespace they are of. Not for knowing
  * what they are called.
  *
- * Needs what tasks.h needs; Linux 6.1 for one process only.
+ * The kernel holds each file for the microsecond in which it is looked at; nothing is opened or read.
+ *
+ * Needs what tasks.h needs; Linux 6.1, for the kernel to walk one process only.
  */
 #ifndef IMPASSE_BPF_FILES_H
 #define IMPASSE_BPF_FILES_H
@@ -18,7 +20,8 @@ struct files;
 int files_open(pid_t pid, struct files **ret_files, char *reason, size_t room);
 void files_close(struct files *files); /* NULL is fine */
 
-/* All of them now, at most `most`. The list is valid until the next call. 0 or -errno. */
+/* Those that are worth showing (file_record_counts), a descriptor each, at most `most`. The list is valid until the next
+ * call. 0 or -errno. */
 int files_read(struct files *files, size_t most, const struct file_record **ret_list,
                size_t *ret_count);
 

@@ -41,4 +41,9 @@ struct tasks_order {
 };
 enum { TASKS_WALK, TASKS_FDS };
 
+struct files_order {
+  int32_t pid;
+};
+enum { FILES_WALK, FILES_FDS };
+
 #endif
