@@ -133,6 +133,8 @@ void impasse_stop_now(void)
   for (uint32_t i = 0; i < count; i++)
     __atomic_store_n(&process->regions[i]->state, (uint32_t)IMPASSE_REGION_CLOSED,
                      __ATOMIC_RELEASE);
+  if (count > 0)
+    IMPASSE_PROBE(stop, count, 0, impasse_hot_at(process->regions[0], 0));
 }
 
 __attribute__((destructor)) static void process_exits(void)

@@ -34,8 +34,9 @@
  *                                         function, memory
  *
  * Define IMPASSE_DISABLE before including, and all of this compiles to nothing (the library need
- * not be linked). Define IMPASSE_USDT (needs <sys/sdt.h>) for USDT sites, 1-byte nops, in the
- * inlined operations as well; the others have theirs in the library.
+ * not be linked). Define IMPASSE_USDT (needs <sys/sdt.h>), in all parts of a program or in none, for
+ * USDT sites, 1-byte nops, in the inlined operations as well; the others have theirs in the library.
+ * Through them `impasse --exact` watches a program whose memory it may not read.
  */
 #ifndef IMPASSE_H
 #define IMPASSE_H
@@ -46,11 +47,24 @@
 
 #include "probe/hook/region.h"
 
+/* Each site stands behind what it tells of, and its third argument (of IMPASSE_PROBE_TWO the fourth
+ * as well) is the hot line of the slot that has changed: who is there finds all of it. */
 #ifdef IMPASSE_USDT
 #include <sys/sdt.h>
-#define IMPASSE_PROBE(name, a, b) DTRACE_PROBE2(impasse, name, a, b)
+#define IMPASSE_PROBE(name, a, b, slot)                                                            \
+  do {                                                                                             \
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);                                                       \
+    DTRACE_PROBE3(impasse, name, a, b, slot);                                                      \
+  } while (0)
+#define IMPASSE_PROBE_TWO(name, a, b, slot, other)                                                 \
+  do {                                                                                             \
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);                                                       \
+    DTRACE_PROBE4(impasse, name, a, b, slot, other);                                               \
+  } while (0)
 #else
-#define IMPASSE_PROBE(name, a, b) ((void)(a), (void)(b))
+#define IMPASSE_PROBE(name, a, b, slot) ((void)(a), (void)(b), (void)(slot))
+#define IMPASSE_PROBE_TWO(name, a, b, slot, other)                                                 \
+  ((void)(a), (void)(b), (void)(slot), (void)(other))
 #endif
 #ifdef IMPASSE_DISABLE
 #define IMPASSE_ON 0
@@ -345,15 +359,19 @@ static inline void impasse_actor_memory(struct impasse_actor actor, int64_t byte
 static inline void impasse_receive_begin(struct impasse_actor actor)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
-  if (hot)
-    impasse_state_change(hot, IMPASSE_RECEIVE);
+  if (!hot)
+    return;
+  impasse_state_change(hot, IMPASSE_RECEIVE);
+  IMPASSE_PROBE(receive_begin, actor.ref.stamp & 0xffffffu, 0, hot);
 }
 
 static inline void impasse_receive_end(struct impasse_actor actor)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
-  if (hot)
-    impasse_state_change(hot, IMPASSE_RUNNING);
+  if (!hot)
+    return;
+  impasse_state_change(hot, IMPASSE_RUNNING);
+  IMPASSE_PROBE(receive_end, actor.ref.stamp & 0xffffffu, 0, hot);
 }
 
 /* A queue without an owner: an actor in its own right, several may take from it. */
@@ -402,7 +420,7 @@ static inline void impasse_run_begin(const struct impasse_worker *worker,
   uint32_t tid = worker->stamp == actor.ref.stamp >> 24 ? worker->tid : 0;
   impasse_counter_add(&hot->runs, 1);
   __atomic_store_n(&hot->run, IMPASSE_RUN(tid, IMPASSE_RUNNING), __ATOMIC_RELEASE);
-  IMPASSE_PROBE(run_begin, actor.ref.stamp & 0xffffffu, tid);
+  IMPASSE_PROBE(run_begin, actor.ref.stamp & 0xffffffu, tid, hot);
 }
 
 /* The worker lays it down, as IMPASSE_RUNNABLE (there is more to do), IMPASSE_RECEIVE
@@ -414,15 +432,17 @@ static inline void impasse_run_end(struct impasse_actor actor, enum impasse_stat
   if (!hot)
     return;
   __atomic_store_n(&hot->run, IMPASSE_RUN(0, state), __ATOMIC_RELEASE);
-  IMPASSE_PROBE(run_end, actor.ref.stamp & 0xffffffu, (uint32_t)state);
+  IMPASSE_PROBE(run_end, actor.ref.stamp & 0xffffffu, (uint32_t)state, hot);
 }
 
 /* Whoever wakes an actor that a pool runs: it could run now. */
 static inline void impasse_runnable(struct impasse_actor actor)
 {
   struct impasse_hot *hot = impasse_ref_slot(actor.ref);
-  if (hot)
-    __atomic_store_n(&hot->run, IMPASSE_RUN(0, IMPASSE_RUNNABLE), __ATOMIC_RELEASE);
+  if (!hot)
+    return;
+  __atomic_store_n(&hot->run, IMPASSE_RUN(0, IMPASSE_RUNNABLE), __ATOMIC_RELEASE);
+  IMPASSE_PROBE(runnable, actor.ref.stamp & 0xffffffu, 0, hot);
 }
 
 /* ---- Mailboxes ------------------------------------------------------------------------------- */
@@ -466,52 +486,60 @@ static inline void impasse_mailbox_close(struct impasse_mailbox mailbox)
 static inline void impasse_put(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_box *box = impasse_ref_box(mailbox.ref);
-  if (box)
-    __atomic_fetch_add(&box->put, n, __ATOMIC_RELEASE);
-  IMPASSE_PROBE(put, mailbox.ref.stamp & 0xffffffu, n);
+  if (!box)
+    return;
+  __atomic_fetch_add(&box->put, n, __ATOMIC_RELEASE);
+  IMPASSE_PROBE(put, mailbox.ref.stamp & 0xffffffu, n, mailbox.ref.slot);
 }
 
 /* The same for a mailbox into which one thread at a time puts: no locked instruction. */
 static inline void impasse_put_single(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_box *box = impasse_ref_box(mailbox.ref);
-  if (box)
-    impasse_counter_add(&box->put, n);
-  IMPASSE_PROBE(put, mailbox.ref.stamp & 0xffffffu, n);
+  if (!box)
+    return;
+  impasse_counter_add(&box->put, n);
+  IMPASSE_PROBE(put, mailbox.ref.stamp & 0xffffffu, n, mailbox.ref.slot);
 }
 
 /* n messages were taken, after the fact. One consumer at a time. */
 static inline void impasse_take(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_hot *hot = impasse_ref_slot(mailbox.ref);
-  if (hot)
-    impasse_counter_add(&hot->taken, n);
-  IMPASSE_PROBE(take, mailbox.ref.stamp & 0xffffffu, n);
+  if (!hot)
+    return;
+  impasse_counter_add(&hot->taken, n);
+  IMPASSE_PROBE(take, mailbox.ref.stamp & 0xffffffu, n, hot);
 }
 
 /* The same where several consumers take at once. */
 static inline void impasse_take_shared(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_hot *hot = impasse_ref_slot(mailbox.ref);
-  if (hot)
-    __atomic_fetch_add(&hot->taken, n, __ATOMIC_RELEASE);
-  IMPASSE_PROBE(take, mailbox.ref.stamp & 0xffffffu, n);
+  if (!hot)
+    return;
+  __atomic_fetch_add(&hot->taken, n, __ATOMIC_RELEASE);
+  IMPASSE_PROBE(take, mailbox.ref.stamp & 0xffffffu, n, hot);
 }
 
 /* n messages were refused on arrival and never put. */
 static inline void impasse_drop_newest(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_box *box = impasse_ref_box(mailbox.ref);
-  if (box)
-    __atomic_fetch_add(&box->dropped_newest, n, __ATOMIC_RELEASE);
+  if (!box)
+    return;
+  __atomic_fetch_add(&box->dropped_newest, n, __ATOMIC_RELEASE);
+  IMPASSE_PROBE(drop, mailbox.ref.stamp & 0xffffffu, n, mailbox.ref.slot);
 }
 
 /* n messages that had been put were thrown out untaken, after the fact. */
 static inline void impasse_drop_oldest(struct impasse_mailbox mailbox, uint64_t n)
 {
   struct impasse_box *box = impasse_ref_box(mailbox.ref);
-  if (box)
-    __atomic_fetch_add(&box->dropped_oldest, n, __ATOMIC_RELEASE);
+  if (!box)
+    return;
+  __atomic_fetch_add(&box->dropped_oldest, n, __ATOMIC_RELEASE);
+  IMPASSE_PROBE(drop, mailbox.ref.stamp & 0xffffffu, n, mailbox.ref.slot);
 }
 
 /* How many messages it holds at most; 0 = no limit. */
@@ -621,8 +649,11 @@ static inline struct impasse_wait impasse_wait_one_since(struct impasse_ref wait
   fill.via = (uint8_t)via;
   fill.flags = (uint8_t)(flags & IMPASSE_WAIT_FLAGS);
   fill.holders[0] = impasse_ref_word(holder);
-  IMPASSE_PROBE(wait_begin, waiter.stamp & 0xffffffu, holder.stamp & 0xffffffu);
-  return impasse_wait_publish(waiter, &fill);
+  struct impasse_wait wait = impasse_wait_publish(waiter, &fill);
+  if (wait.call)
+    IMPASSE_PROBE_TWO(wait_begin, waiter.stamp & 0xffffffu, holder.stamp & 0xffffffu, waiter.slot,
+                      holder.slot);
+  return wait;
 }
 
 static inline struct impasse_wait impasse_wait_one(struct impasse_ref waiter,
@@ -656,7 +687,7 @@ static inline void impasse_wait_end(struct impasse_wait wait)
   __atomic_store_n(&line->call, UINT64_C(0), __ATOMIC_RELEASE);
   __atomic_store_n(&hot->wait_mask, (uint8_t)(hot->wait_mask & ~(1u << index)), __ATOMIC_RELEASE);
   impasse_edit_end(hot);
-  IMPASSE_PROBE(wait_end, wait.ref.stamp & 0xffffffu, wait.call);
+  IMPASSE_PROBE(wait_end, wait.ref.stamp & 0xffffffu, wait.call, hot);
 }
 
 /* The caller waits for the answer of `callee`: an actor, a service, a promise (its .ref), or
@@ -692,7 +723,8 @@ static inline void impasse_call_forward(struct impasse_wait call, struct impasse
       __atomic_load_n(&line->call, __ATOMIC_ACQUIRE) == call.call)
     __atomic_compare_exchange_n(&line->holders[0], &old, next, false, __ATOMIC_RELEASE,
                                 __ATOMIC_RELAXED);
-  IMPASSE_PROBE(call_forward, call.ref.stamp & 0xffffffu, holder.stamp & 0xffffffu);
+  IMPASSE_PROBE_TWO(call_forward, call.ref.stamp & 0xffffffu, holder.stamp & 0xffffffu, hot,
+                    holder.slot);
 }
 
 /* The sender waits for room in a full mailbox: for its owner, that is. */
@@ -746,6 +778,8 @@ static inline void impasse_promise_fulfiller(struct impasse_promise promise,
     return;
   struct impasse_cold *cold = (struct impasse_cold *)impasse_line(hot, IMPASSE_ARRAY_COLD);
   __atomic_store_n(&cold->owner, impasse_ref_word(fulfiller), __ATOMIC_RELEASE);
+  IMPASSE_PROBE_TWO(promise_fulfiller, promise.ref.stamp & 0xffffffu, fulfiller.stamp & 0xffffffu,
+                    hot, fulfiller.slot);
 }
 
 /* After its waiters have been told. Who still waits then, waits for nobody. */

@@ -89,7 +89,7 @@ struct impasse_ref impasse_open_slot(struct impasse_process *process,
   if (!kind_is_actor(opening->kind))
     __atomic_fetch_add(&shard_of(process, fill.number)->others_born, 1, __ATOMIC_RELEASE);
   impasse_heartbeat(process, now_ns);
-  IMPASSE_PROBE(open, fill.number, opening->kind);
+  IMPASSE_PROBE(open, fill.number, opening->kind, hot);
   struct impasse_ref ref = {hot, generation, (process->gate.epoch + 1) << 24 | fill.number};
   return ref;
 }
@@ -138,5 +138,5 @@ void impasse_close_ref(struct impasse_ref ref)
   if (!kind_is_actor(kind))
     __atomic_fetch_add(&shard_of(process, number)->others_died, 1, __ATOMIC_RELEASE);
   impasse_heartbeat(process, now_ns);
-  IMPASSE_PROBE(close, number, kind);
+  IMPASSE_PROBE(close, number, kind, hot);
 }

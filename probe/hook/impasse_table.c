@@ -55,7 +55,7 @@ void impasse_table_wait_opened(struct impasse_ref table, bool write, uint64_t no
   __atomic_fetch_add(write ? &line->write_waiters : &line->read_waiters, 1, __ATOMIC_RELAXED);
   __atomic_fetch_add(&table_sums(table)->contended, 1, __ATOMIC_RELAXED);
   episode_begin(&line->waiting, episode_units(process, table, now_ns));
-  IMPASSE_PROBE(table_wait_begin, table.stamp & 0xffffffu, write);
+  IMPASSE_PROBE(table_wait_begin, table.stamp & 0xffffffu, write, table.slot);
 }
 
 void impasse_table_wait_closed(struct impasse_ref table, bool write, uint64_t since_ns)
@@ -75,7 +75,7 @@ void impasse_table_wait_closed(struct impasse_ref table, bool write, uint64_t si
                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     ;
   impasse_heartbeat(process, now_ns);
-  IMPASSE_PROBE(table_wait_end, table.stamp & 0xffffffu, waited_ns);
+  IMPASSE_PROBE(table_wait_end, table.stamp & 0xffffffu, waited_ns, table.slot);
 }
 
 static uint64_t *held_entry(const struct impasse_hot *hot, unsigned i)
@@ -109,7 +109,8 @@ void impasse_table_acquired_ref(struct impasse_ref table, struct impasse_ref act
   }
   uint64_t now_ns = impasse_clock_ns(CLOCK_MONOTONIC_COARSE);
   episode_begin(&line->holding, episode_units(process, table, now_ns));
-  IMPASSE_PROBE(table_acquired, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
+  IMPASSE_PROBE_TWO(table_acquired, table.stamp & 0xffffffu, actor.stamp & 0xffffffu, table.slot,
+                    hot);
 }
 
 /* The entry of its held line where the actor holds the table, or -1. */
@@ -139,7 +140,8 @@ void impasse_table_released_ref(struct impasse_ref table, struct impasse_ref act
   uint64_t now_ns = impasse_clock_ns(CLOCK_MONOTONIC_COARSE);
   episode_end(&line->holding, episode_units(process, table, now_ns),
               &table_sums(table)->held_units);
-  IMPASSE_PROBE(table_released, table.stamp & 0xffffffu, actor.stamp & 0xffffffu);
+  IMPASSE_PROBE_TWO(table_released, table.stamp & 0xffffffu, actor.stamp & 0xffffffu, table.slot,
+                    hot);
 }
 
 void impasse_table_size_ref(struct impasse_ref table, int64_t items, int64_t bytes)

@@ -35,6 +35,8 @@ static uint64_t holders_list(struct impasse_process *process, const uint64_t *wo
   struct impasse_ref list = impasse_open_slot(process, &opening);
   for (uint32_t i = 0; list.slot && i < count; i++)
     __atomic_store_n(impasse_list_ref(list.slot, i), words[i], __ATOMIC_RELEASE);
+  if (list.slot)
+    IMPASSE_PROBE(list, list.stamp & 0xffffffu, count, list.slot);
   return impasse_ref_word(list);
 }
 
@@ -46,7 +48,9 @@ static uint32_t holders_known(struct impasse_process *process,
   uint32_t count = 0;
   *ret_all = true;
   for (uint32_t i = 0; i < request->holder_count; i++) {
-    uint64_t word = impasse_ref_word(request->holders[i]);
+    const struct impasse_ref *holder = &request->holders[i];
+    uint64_t word = impasse_ref_word(*holder);
+    IMPASSE_PROBE(wait_holder, holder->stamp & 0xffffffu, i, holder->slot);
     if (!word) {
       *ret_all = false;
     } else if (count < room) {
@@ -88,8 +92,9 @@ struct impasse_wait impasse_wait_begin_many(struct impasse_ref waiter,
   fill.object = request->object;
   fill.timeout_ns = request->timeout_ns;
   fill.since_ns = impasse_wait_clock();
-  IMPASSE_PROBE(wait_begin, waiter.stamp & 0xffffffu, fill.holder_count);
-  return impasse_wait_publish(waiter, &fill);
+  struct impasse_wait wait = impasse_wait_publish(waiter, &fill);
+  IMPASSE_PROBE(wait_begin_many, waiter.stamp & 0xffffffu, fill.holder_count, waiter.slot);
+  return wait;
 }
 
 void impasse_wait_list_close(uint64_t list)
@@ -148,13 +153,19 @@ void impasse_member_add(struct impasse_ref service, uint64_t member)
     if (!__atomic_compare_exchange_n(&cold->next, &none, list, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED))
       impasse_wait_list_close(list); /* another thread has made it longer */
+    else
+      IMPASSE_PROBE(member_list, service.stamp & 0xffffffu, 0, last);
   }
+  IMPASSE_PROBE_TWO(member_add, service.stamp & 0xffffffu, IMPASSE_REF_NUMBER(member),
+                    last ? last : hot, impasse_ref_of_word(process, member).slot);
 }
 
 void impasse_member_remove(struct impasse_ref service, uint64_t member)
 {
   const struct impasse_process *process = impasse_process_on();
   struct impasse_hot *hot = impasse_ref_slot(service), *last;
-  if (process && hot && member)
-    (void)list_replace(process, hot, member, 0, &last); /* not a member: nothing to do */
+  if (!process || !hot || !member)
+    return;
+  (void)list_replace(process, hot, member, 0, &last); /* not a member: nothing to do */
+  IMPASSE_PROBE(member_remove, service.stamp & 0xffffffu, IMPASSE_REF_NUMBER(member), hot);
 }
