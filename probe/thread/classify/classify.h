@@ -12,7 +12,7 @@
 #include "probe/thread/thread.h"
 
 enum classify_kind {
-  CLASSIFY_NONE,    /* runs, or could not be read: nothing is to be told */
+  CLASSIFY_NONE,    /* runs, or it or its lock could not be read: nothing is to be told */
   CLASSIFY_IDLE,    /* waits for nobody in particular, in the kernel or in a futex */
   CLASSIFY_MUTEX,   /* of glibc, any kind but the two below; musl's normal ones have no owner */
   CLASSIFY_ROBUST,  /* robust mutex of glibc, mutexes of musl that note their owner */
@@ -24,14 +24,21 @@ enum classify_kind {
 
 struct classify_verdict {
   enum classify_kind kind;
-  uint64_t lock;        /* address of the lock object; JOIN: of the word */
-  uint32_t owner;       /* tid as the target numbers it; 0: between owners, or there is none */
-  uint32_t readers;     /* RWLOCK_READERS */
-  bool for_reading;     /* waits to read a rwlock */
-  bool timed;           /* the call has a timeout */
-  bool process_shared;  /* FUTEX_PRIVATE_FLAG is not set: the owner may be of another process */
-  bool proves;          /* nobody but the owner can end it: a circle of such waits is proven */
-  const char *function; /* what to call it where nothing better is known: "futex", "epoll_wait" */
+  uint64_t lock;  /* address of the lock object; JOIN and IDLE: of the word; 0 not a futex */
+  uint32_t owner; /* tid as the target numbers it; 0: between owners, or there is none */
+  uint32_t
+      late_owner;   /* MUTEX and RWLOCK_WRITER: not 0 the noted owner is no thread of the target: it
+                        * ended (or was left behind by a fork) and nobody will unlock it. Believe it
+                        * when it is so a second time: a thread may be younger than the list of tids. */
+  uint32_t readers; /* RWLOCK_READERS */
+  bool for_reading; /* waits to read a rwlock */
+  bool timed;       /* the call has a timeout */
+  bool process_shared; /* the owner may be of another process: it was not asked whether it lives */
+  bool proves;  /* nobody but the owner can end it, apart from its timeout: a circle is proven */
+  bool between; /* IDLE, and the words fit a mutex between two owners, but also a 2 with nothing
+                        * behind it: take it for one only where `lock` had an owner before */
+  const char
+      *function; /* the system call: what to call it where nothing better is known; NULL unknown */
 };
 
 /* Is the tid a living thread of the target, as the target numbers it? */
