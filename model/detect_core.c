@@ -19,18 +19,6 @@ static bool in_core(const struct snapshot *s, uint32_t row)
          wait_int(s, WAITS_CORE, row) != VALUE_UNKNOWN;
 }
 
-/* The identity under which a thread and the actor that it runs are one: the negative thread id,
- * which no key is. */
-static int64_t joined(const struct snapshot *s, int64_t target_key, int64_t actor)
-{
-  uint32_t row = 0;
-
-  if (actor == VALUE_UNKNOWN || snapshot_find_actor(s, target_key, actor, &row) != 0)
-    return actor;
-  int64_t thread = snapshot_int(s, RELATION_ACTORS, ACTORS_THREAD, row);
-  return thread > 0 ? -thread : actor;
-}
-
 static int edge_order(const void *left, const void *right)
 {
   const struct core_edge *a = left, *b = right;
@@ -54,9 +42,9 @@ static uint32_t collect_edges(const struct snapshot *s, struct core_edge *edges)
     struct core_edge *e = &edges[count++];
     e->core = wait_int(s, WAITS_CORE, row);
     e->waiter_target = wait_int(s, WAITS_TARGET_KEY, row);
-    e->waiter = joined(s, e->waiter_target, wait_int(s, WAITS_WAITER, row));
+    e->waiter = wait_int(s, WAITS_WAITER, row);
     e->holder_target = wait_int(s, WAITS_HOLDER_TARGET_KEY, row);
-    e->holder = joined(s, e->holder_target, wait_int(s, WAITS_HOLDER, row));
+    e->holder = wait_int(s, WAITS_HOLDER, row);
     e->row = row;
   }
   qsort(edges, count, sizeof(*edges), edge_order);
@@ -87,31 +75,8 @@ static uint32_t find_member(const struct core *core, int64_t target_key, int64_t
   return CORE_OUTSIDE;
 }
 
-/* Names of members that are threads: the actor that such a thread runs, if it is a member or merely
- * runs there. */
-static void name_threads(const struct snapshot *s, struct core *core)
-{
-  uint32_t first = 0, count = 0;
-  int64_t target_key = core->members[0].target_key;
-
-  snapshot_range_of_target(s, RELATION_ACTORS, target_key, &first, &count);
-  for (uint32_t row = first; row < first + count; row++) {
-    int64_t thread = snapshot_int(s, RELATION_ACTORS, ACTORS_THREAD, row);
-
-    if (thread <= 0 || snapshot_enum(s, RELATION_ACTORS, ACTORS_KIND, row) == ACTOR_KIND_THREAD)
-      continue;
-    uint32_t m = find_member(core, target_key, -thread);
-    if (m == CORE_OUTSIDE)
-      continue;
-    core->members[m].actor = snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, row);
-    core->members[m].name = snapshot_text(s, RELATION_ACTORS, ACTORS_NAME, row);
-  }
-}
-
 static void fill_members(const struct snapshot *s, struct core *core)
 {
-  bool threads = false;
-
   for (uint32_t i = 0; i < core->edge_count; i++) {
     const struct core_edge *e = &core->edges[i];
     uint32_t row = e->row;
@@ -122,15 +87,12 @@ static void fill_members(const struct snapshot *s, struct core *core)
     }
     core->members[core->member_count++] =
         (struct core_member){e->waiter_target,
-                             wait_int(s, WAITS_WAITER, row),
+                             e->waiter,
                              snapshot_text(s, RELATION_WAITS, WAITS_WAITER_NAME, row),
                              snapshot_text(s, RELATION_WAITS, WAITS_TARGET, row),
                              i,
                              1};
-    threads = threads || e->waiter < 0;
   }
-  if (threads)
-    name_threads(s, core);
 }
 
 /* Breadth first from `start` along edges inside the core, until an edge leads back to it. `via` has

@@ -1,8 +1,8 @@
 /*
  * detect_core.h - the deadlocked cores of a snapshot, put together again from the rows of `waits`.
  *
- * A row carries the number of its core; names, edges and a readable cycle are collected here. An
- * actor and the thread that runs it are one member, under the actor's name.
+ * A row carries the number of its core; names, edges and a readable cycle are collected here. What
+ * a thread waits for that runs an actor is told as the actor's in `waits` already.
  *
  * Not here: what is deadlocked (waitgraph.h) and how sure that is (tick.h); when it is worth an
  * alert (detect_deadlock.c).
@@ -18,7 +18,7 @@
 /* One row of `waits` inside a core. */
 struct core_edge {
   int64_t core;
-  int64_t waiter_target, waiter; /* joined: of a thread and its actor both rows say the same */
+  int64_t waiter_target, waiter;
   int64_t holder_target, holder;
   uint32_t row;
   uint32_t holder_member; /* index into members, CORE_OUTSIDE where the holder is not one of them */
@@ -28,7 +28,7 @@ struct core_edge {
 
 struct core_member {
   int64_t target_key;
-  int64_t actor;    /* key of the actor for people: never that of its thread where it has one */
+  int64_t actor;
   const char *name; /* lives as long as the snapshot; may be NULL */
   const char *target;
   uint32_t edge_first, edge_count; /* into core.edges */

@@ -19,6 +19,9 @@ struct fill {
   uint32_t *target_names; /* of each target */
   uint32_t *names;        /* column `name` of actors */
   uint32_t *pools;        /* of each feed in the order of the rows: where its sweep's text begins */
+  uint32_t wait_row;      /* of `waits`, the next */
+  struct turn *moved;     /* waits of threads that are told as those of the actors they run */
+  size_t moved_count, moved_next;
 };
 
 /* Where a feed's rows begin in each relation, and what all of them share. */
@@ -532,7 +535,7 @@ static uint32_t waits_for(struct fill *f, const struct tick_feed *feed, uint32_t
   const struct waitgraph_group *group = &f->graph->graph.groups[number];
   const struct sweep_wait *wait = &feed->sweep->waits[f->graph->group_wait[number]];
   const uint32_t *holders = f->graph->graph.holders + group->holder_first;
-  uint32_t first, reference;
+  uint32_t row, first, reference;
   const char *name;
   char *text = NULL;
 
@@ -540,11 +543,11 @@ static uint32_t waits_for(struct fill *f, const struct tick_feed *feed, uint32_t
     return wait->holder_count
                ? absent_name(f, feed->sweep, &feed->sweep->holders[wait->holder_first])
                : 0;
-  first = f->names[f->graph->row_of_node[holders[0]]];
+  row = tick_graph_face_row(f->graph, f->graph->row_of_node[holders[0]]);
+  first = f->names[row];
   if (group->holder_count == 1 || first == 0)
     return first;
-  name = snapshot_text(snapshot_builder_view(f->b), RELATION_ACTORS, ACTORS_NAME,
-                       f->graph->row_of_node[holders[0]]);
+  name = snapshot_text(snapshot_builder_view(f->b), RELATION_ACTORS, ACTORS_NAME, row);
   if (asprintf(&text, "%s +%u", name, group->holder_count - 1) < 0)
     return first;
   reference = snapshot_builder_text(f->b, text);
@@ -565,6 +568,8 @@ static void fill_node(struct fill *f, uint32_t row, uint32_t node)
   for (uint32_t i = first; i < g->group_first[node + 1]; i++)
     if (feed->waits[g->group_wait[i]].since_ns < since)
       since = feed->waits[g->group_wait[i]].since_ns;
+  if (g->row_of_node[node] != row) /* its thread waits, of which its own source knows nothing */
+    ENUMS(f, ACTORS, STATE)[row] = ACTOR_BLOCKED;
   INTS(f, ACTORS, BLOCKED_MS)[row] = age_ms(f, since);
   TEXTS(f, ACTORS, WAITS_FOR)[row] = waits_for(f, feed, first);
 }
@@ -574,8 +579,8 @@ static void fill_graph_columns(struct fill *f)
   int64_t *behind = INTS(f, ACTORS, BEHIND);
 
   for (uint32_t row = 0; row < f->graph->row_count; row++) {
-    if (f->graph->node_of_row[row] == TICK_NO_NODE)
-      behind[row] = 0; /* nobody waits for it */
+    if (f->graph->node_of_row[row] == TICK_NO_NODE || tick_graph_face_row(f->graph, row) != row)
+      behind[row] = 0; /* nobody waits for it, or for the actor that it runs */
     else
       fill_node(f, row, f->graph->node_of_row[row]);
   }
@@ -660,9 +665,11 @@ static int64_t wait_number(uint64_t target, const struct sweep_wait *wait)
 /* One wait on its way into the relation. */
 struct wait_row {
   int64_t number;
-  uint32_t index; /* in the feed */
+  const struct section *from; /* where it was read */
+  uint32_t index;             /* in the feed */
   uint32_t waiter_row;
-  uint32_t node; /* TICK_NO_NODE where the wait does not block */
+  uint32_t face_row; /* of whom it is told: the actor that the waiter, a thread, runs */
+  uint32_t node;     /* TICK_NO_NODE where the wait does not block */
 };
 
 static void fill_wait_verdict(struct fill *f, const struct wait_row *w, uint32_t holder_row,
@@ -693,6 +700,7 @@ static struct holder_cells look_up_holder(const struct fill *f, const struct sec
                                           uint32_t number)
 {
   const struct sweep_holder *holder = &s->feed->sweep->holders[number];
+  uint32_t face;
   struct holder_cells cells = {
       .target_key = holder->peer ? VALUE_UNKNOWN : (int64_t)holder->target,
       .actor = key_or_unknown(holder->actor),
@@ -700,7 +708,11 @@ static struct holder_cells look_up_holder(const struct fill *f, const struct sec
       .holder = holder,
   };
 
-  if (cells.row != TICK_NO_ROW && (holder->peer || !holder->actor)) {
+  if (cells.row == TICK_NO_ROW)
+    return cells;
+  face = tick_graph_face_row(f->graph, cells.row);
+  if (holder->peer || !holder->actor || face != cells.row) {
+    cells.row = face;
     cells.target_key = INTS(f, ACTORS, TARGET_KEY)[cells.row];
     cells.actor = INTS(f, ACTORS, ACTOR)[cells.row];
   }
@@ -717,15 +729,16 @@ static int compare_holder_cells(const void *a, const void *b)
 }
 
 /* The row of a wait and one of its holders; NULL for a wait without a known one. */
-static void fill_wait_row(struct fill *f, const struct section *s, const struct wait_row *w,
+static void fill_wait_row(struct fill *f, const struct wait_row *w,
                           const struct holder_cells *cells, uint32_t row)
 {
+  const struct section *s = w->from;
   const struct sweep_wait *wait = &s->feed->sweep->waits[w->index];
   const struct wait_memory *memory = &s->feed->waits[w->index];
   const struct actor_memory *waiter = &s->feed->actors[w->waiter_row - s->feed->row_first];
 
   INTS(f, WAITS, TARGET_KEY)[row] = (int64_t)s->target->key;
-  INTS(f, WAITS, WAITER)[row] = (int64_t)wait->waiter;
+  INTS(f, WAITS, WAITER)[row] = INTS(f, ACTORS, ACTOR)[w->face_row];
   INTS(f, WAITS, WAIT)[row] = w->number;
   if (cells) {
     INTS(f, WAITS, HOLDER_TARGET_KEY)[row] = cells->target_key;
@@ -736,7 +749,7 @@ static void fill_wait_row(struct fill *f, const struct section *s, const struct 
   }
   TEXTS(f, WAITS, HOST)[row] = f->host;
   TEXTS(f, WAITS, TARGET)[row] = s->target_name;
-  TEXTS(f, WAITS, WAITER_NAME)[row] = f->names[w->waiter_row];
+  TEXTS(f, WAITS, WAITER_NAME)[row] = f->names[w->face_row];
   ENUMS(f, WAITS, VIA)[row] = wait->via;
   TEXTS(f, WAITS, OBJECT)[row] = text_of(s, wait->object);
   INTS(f, WAITS, BLOCKED_MS)[row] = age_ms(f, memory->since_ns);
@@ -771,14 +784,14 @@ static uint32_t node_of_wait(const struct fill *f, const struct section *s, uint
 }
 
 /* The rows of one wait: in the order of the keys, of which those of peers are known only now. */
-static int fill_holders_of_wait(struct fill *f, struct section *s, const struct wait_row *w)
+static int fill_holders_of_wait(struct fill *f, const struct wait_row *w)
 {
-  const struct sweep_wait *wait = &s->feed->sweep->waits[w->index];
+  const struct sweep_wait *wait = &w->from->feed->sweep->waits[w->index];
   struct holder_cells few[16], *cells = few;
   uint32_t count = wait->holder_count;
 
   if (count == 0) {
-    fill_wait_row(f, s, w, NULL, s->row++);
+    fill_wait_row(f, w, NULL, f->wait_row++);
     return 0;
   }
   if (count > 16)
@@ -786,57 +799,140 @@ static int fill_holders_of_wait(struct fill *f, struct section *s, const struct 
   if (!cells)
     return -ENOMEM;
   for (uint32_t h = 0; h < count; h++)
-    cells[h] = look_up_holder(f, s, wait->holder_first + h);
+    cells[h] = look_up_holder(f, w->from, wait->holder_first + h);
   if (count > 1)
     qsort(cells, count, sizeof(*cells), compare_holder_cells);
   for (uint32_t h = 0; h < count; h++)
-    fill_wait_row(f, s, w, &cells[h], s->row++);
+    fill_wait_row(f, w, &cells[h], f->wait_row++);
   if (cells != few)
     free(cells);
   return 0;
 }
 
-/* All waits of one waiter, which stand side by side from `first` on, ordered by their numbers. */
-static int fill_waits_of_waiter(struct fill *f, struct section *s, uint32_t waiter_row,
-                                size_t first, size_t count)
+/* All waits of one waiter, which stand side by side from `first` on. */
+struct turn {
+  struct section from;
+  uint32_t waiter_row, face_row;
+  uint32_t first, count;
+};
+
+static void list_turn(const struct fill *f, const struct turn *turn, struct wait_row *rows)
 {
-  const struct sweep *sweep = s->feed->sweep;
+  const struct section *s = &turn->from;
+
+  for (uint32_t i = 0; i < turn->count; i++) {
+    const struct sweep_wait *wait = &s->feed->sweep->waits[turn->first + i];
+
+    rows[i] = (struct wait_row){.number = wait_number(s->target->key, wait),
+                                .from = s,
+                                .index = turn->first + i,
+                                .waiter_row = turn->waiter_row,
+                                .face_row = turn->face_row,
+                                .node = node_of_wait(f, s, turn->waiter_row, wait)};
+  }
+}
+
+/* The waits of an actor and those of its thread, either of which may be NULL, ordered by their
+ * numbers. */
+static int fill_turns(struct fill *f, const struct turn *own, const struct turn *moved)
+{
+  uint32_t own_count = own ? own->count : 0, count = own_count + (moved ? moved->count : 0);
   struct wait_row few[16], *rows = count <= 16 ? few : malloc(count * sizeof(*rows));
   int e = 0;
 
   if (!rows)
     return -ENOMEM;
-  for (size_t i = 0; i < count; i++) {
-    const struct sweep_wait *wait = &sweep->waits[first + i];
-
-    rows[i] = (struct wait_row){.number = wait_number(s->target->key, wait),
-                                .index = (uint32_t)(first + i),
-                                .waiter_row = waiter_row,
-                                .node = node_of_wait(f, s, waiter_row, wait)};
-  }
+  if (own)
+    list_turn(f, own, rows);
+  if (moved)
+    list_turn(f, moved, rows + own_count);
   if (count > 1)
     qsort(rows, count, sizeof(*rows), compare_wait_rows);
-  for (size_t i = 0; i < count && !e; i++)
-    e = fill_holders_of_wait(f, s, &rows[i]);
+  for (uint32_t i = 0; i < count && !e; i++)
+    e = fill_holders_of_wait(f, &rows[i]);
   if (rows != few)
     free(rows);
   return e;
 }
 
-static int fill_waits_of(struct fill *f, struct section *s)
+/* The next waiter of a feed from wait `first` on; false where there is none. */
+static bool next_turn(const struct fill *f, const struct section *s, uint32_t first, size_t *index,
+                      struct turn *ret_turn)
 {
   const struct sweep *sweep = s->feed->sweep;
+  uint32_t end = first + 1, row;
+
+  if (first >= sweep->wait_count)
+    return false;
+  while (end < sweep->wait_count && sweep->waits[end].waiter == sweep->waits[first].waiter)
+    end++;
+  *index = tick_feed_find(s->feed, sweep->waits[first].waiter, *index);
+  row = s->feed->row_first + (uint32_t)*index;
+  *ret_turn = (struct turn){*s, row, tick_graph_face_row(f->graph, row), first, end - first};
+  return true;
+}
+
+static int collect_moved(struct fill *f, struct section *s)
+{
+  struct turn turn;
+  size_t index = 0;
+
+  for (uint32_t at = 0; next_turn(f, s, at, &index, &turn); at = turn.first + turn.count)
+    if (turn.face_row != turn.waiter_row)
+      f->moved[f->moved_count++] = turn;
+  return 0;
+}
+
+static int compare_turns(const void *a, const void *b)
+{
+  const struct turn *x = a, *y = b;
+
+  return (x->face_row > y->face_row) - (x->face_row < y->face_row);
+}
+
+/* Each thread that runs an actor waits once, and no two run the same. */
+static int list_moved(struct fill *f)
+{
+  size_t room = f->graph->joints.count;
+
+  if (room == 0)
+    return 0;
+  f->moved = malloc(room * sizeof(*f->moved));
+  if (!f->moved)
+    return -ENOMEM;
+  (void)for_each_feed(f, collect_moved); /* cannot fail */
+  qsort(f->moved, f->moved_count, sizeof(*f->moved), compare_turns);
+  return 0;
+}
+
+/* Those of actors before this row that have no waits of their own. */
+static int fill_moved_before(struct fill *f, uint32_t row)
+{
+  int e = 0;
+
+  while (!e && f->moved_next < f->moved_count && f->moved[f->moved_next].face_row < row)
+    e = fill_turns(f, NULL, &f->moved[f->moved_next++]);
+  return e;
+}
+
+static int fill_waits_of(struct fill *f, struct section *s)
+{
+  struct turn turn;
   size_t index = 0;
   int e = 0;
 
-  for (size_t i = 0, end; i < sweep->wait_count && !e; i = end) {
-    for (end = i + 1;
-         end < sweep->wait_count && sweep->waits[end].waiter == sweep->waits[i].waiter;)
-      end++;
-    index = tick_feed_find(s->feed, sweep->waits[i].waiter, index);
-    e = fill_waits_of_waiter(f, s, s->feed->row_first + (uint32_t)index, i, end - i);
+  for (uint32_t at = 0; !e && next_turn(f, s, at, &index, &turn); at = turn.first + turn.count) {
+    const struct turn *moved = NULL;
+
+    if (turn.face_row != turn.waiter_row)
+      continue;
+    e = fill_moved_before(f, turn.face_row);
+    if (f->moved_next < f->moved_count && f->moved[f->moved_next].face_row == turn.face_row)
+      moved = &f->moved[f->moved_next++];
+    if (!e)
+      e = fill_turns(f, &turn, moved);
   }
-  return e;
+  return e ? e : fill_moved_before(f, s->feed->row_first + (uint32_t)s->feed->sweep->actor_count);
 }
 
 static int fill_waits(struct fill *f)
@@ -852,7 +948,9 @@ static int fill_waits(struct fill *f)
     }
   if (rows > UINT32_MAX || snapshot_builder_relation(f->b, RELATION_WAITS, (uint32_t)rows) < 0)
     return -ENOMEM;
-  return rows ? for_each_feed(f, fill_waits_of) : 0;
+  if (rows == 0)
+    return 0;
+  return list_moved(f) < 0 ? -ENOMEM : for_each_feed(f, fill_waits_of);
 }
 
 /* --- tables --- */
@@ -880,6 +978,15 @@ static int compare_tables(const void *a, const void *b)
   return x->section.feed->source - y->section.feed->source;
 }
 
+/* The actor that a thread runs owns what the thread has locked. */
+static void fill_owner(struct fill *f, uint32_t owner_row, uint32_t row)
+{
+  uint32_t face = tick_graph_face_row(f->graph, owner_row);
+
+  INTS(f, TABLES, OWNER)[row] = INTS(f, ACTORS, ACTOR)[face];
+  TEXTS(f, TABLES, OWNER_NAME)[row] = f->names[face];
+}
+
 static void fill_table(struct fill *f, const struct table_row *from, uint32_t row)
 {
   const struct tick_feed *feed = from->section.feed;
@@ -901,7 +1008,7 @@ static void fill_table(struct fill *f, const struct table_row *from, uint32_t ro
                        : SIZE_MAX;
 
     if (index != SIZE_MAX)
-      TEXTS(f, TABLES, OWNER_NAME)[row] = f->names[target->feeds[i]->row_first + index];
+      fill_owner(f, target->feeds[i]->row_first + (uint32_t)index, row);
   }
   INTS(f, TABLES, ITEMS)[row] = table->items;
   INTS(f, TABLES, BYTES)[row] = table->bytes;
@@ -987,5 +1094,6 @@ int tick_fill(struct snapshot_builder *b, const struct tick_memory *memory,
 out:
   free(f.target_names);
   free(f.pools);
+  free(f.moved);
   return e;
 }

@@ -2,7 +2,7 @@
  * tick_graph.c - see tick_graph.h. In order of rows throughout, so that nodes, groups and edges
  * come out sorted:
  *
- *    list_feeds -> resolve_holders -> find_waiting -> find_joints (an actor and its thread)
+ *    list_feeds -> resolve_holders -> find_waiting -> tick_joints_add (an actor and its thread)
  *               -> number_nodes -> fill_groups -> waitgraph_reduce -> certainty_judge
  */
 #include "model/tick_graph.h"
@@ -10,21 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A row with waits that block it. */
-struct waiting {
-  uint32_t row;
-  uint32_t feed;       /* in build.feeds */
-  uint32_t index;      /* of the row in the feed */
-  uint32_t wait_first; /* its waits, of which some block */
-  uint32_t wait_count;
-  uint8_t rank; /* those of this rank do */
-};
-
-/* A thread and the actor that it runs: the thread's row is the same node. */
-struct joint {
-  uint32_t actor_row, thread_row;
-};
 
 /* Targets that are members of a cluster, by (name, creation). */
 struct peers {
@@ -46,10 +31,8 @@ struct build {
   const struct tick_target **targets; /* of each feed */
   size_t feed_count;
   size_t wait_count, holder_count;
-  struct waiting *waiting;
+  struct tick_waiting *waiting;
   uint32_t waiting_count;
-  struct joint *joints;
-  size_t joint_count, joint_room;
   uint32_t *waiting_of_node;
   struct waitgraph_group *groups;
   uint32_t *holders;
@@ -330,13 +313,13 @@ static int resolve_holders(struct build *b, size_t f)
 #define MARKED 0u /* in node_of_row: will be a node */
 
 /* Is it one of those that block its waiter? */
-static bool blocks(const struct sweep *sweep, const struct waiting *waiting,
+static bool blocks(const struct sweep *sweep, const struct tick_waiting *waiting,
                    const struct sweep_wait *wait)
 {
   return wait->rank == waiting->rank && can_count(&sweep->actors[waiting->index], wait);
 }
 
-static void mark_waits(struct build *b, size_t f, const struct waiting *waiting)
+static void mark_waits(struct build *b, size_t f, const struct tick_waiting *waiting)
 {
   const struct sweep *sweep = b->feeds[f]->sweep;
   const uint32_t *holder_rows = b->out->holder_rows + b->out->holder_first[f];
@@ -360,16 +343,16 @@ static void find_waiting(struct build *b, size_t f)
   size_t index = 0;
 
   for (size_t i = 0, end; i < sweep->wait_count; i = end) {
-    struct waiting *waiting = &b->waiting[b->waiting_count];
+    struct tick_waiting *waiting = &b->waiting[b->waiting_count];
     const struct sweep_actor *waiter;
     bool counts = false;
 
     index = tick_feed_find(feed, sweep->waits[i].waiter, index);
     waiter = &sweep->actors[index]; /* sweep_check: it is there */
-    *waiting = (struct waiting){.row = feed->row_first + (uint32_t)index,
-                                .feed = (uint32_t)f,
-                                .index = (uint32_t)index,
-                                .wait_first = (uint32_t)i};
+    *waiting = (struct tick_waiting){.row = feed->row_first + (uint32_t)index,
+                                     .feed = (uint32_t)f,
+                                     .index = (uint32_t)index,
+                                     .wait_first = (uint32_t)i};
     for (end = i; end < sweep->wait_count && sweep->waits[end].waiter == waiter->key; end++) {
       if (!can_count(waiter, &sweep->waits[end]))
         continue;
@@ -385,116 +368,25 @@ static void find_waiting(struct build *b, size_t f)
   }
 }
 
-/* --- an actor and the thread that runs it --- */
-
-struct runs {
-  uint32_t tid, row;
-  bool thread;
-};
-
-static int compare_runs(const void *a, const void *b)
-{
-  const struct runs *x = a, *y = b;
-
-  if (x->tid != y->tid)
-    return x->tid < y->tid ? -1 : 1;
-  if (x->thread != y->thread)
-    return x->thread ? -1 : 1;
-  return (x->row > y->row) - (x->row < y->row);
-}
-
-static size_t count_runs(const struct tick_target *target, bool thread)
-{
-  size_t count = 0;
-
-  for (size_t f = 0; f < target->feed_count; f++) {
-    const struct sweep *sweep = target->feeds[f]->sweep;
-
-    for (size_t i = 0; sweep && i < sweep->actor_count; i++)
-      count += sweep->actors[i].tid && (sweep->actors[i].kind == ACTOR_KIND_THREAD) == thread;
-  }
-  return count;
-}
-
-static size_t list_runs(const struct tick_target *target, struct runs *runs)
-{
-  size_t count = 0;
-
-  for (size_t f = 0; f < target->feed_count; f++) {
-    const struct tick_feed *feed = target->feeds[f];
-
-    for (size_t i = 0; feed->sweep && i < feed->sweep->actor_count; i++) {
-      const struct sweep_actor *actor = &feed->sweep->actors[i];
-
-      if (actor->tid)
-        runs[count++] = (struct runs){actor->tid, feed->row_first + (uint32_t)i,
-                                      actor->kind == ACTOR_KIND_THREAD};
-    }
-  }
-  qsort(runs, count, sizeof(*runs), compare_runs);
-  return count;
-}
-
-/* One thread with one actor is a joint. Of several actors on one thread nobody can tell which of
- * them it is. */
-static void take_joints(struct build *b, const struct runs *runs, size_t count)
-{
-  for (size_t i = 0, end; i < count; i = end) {
-    for (end = i + 1; end < count && runs[end].tid == runs[i].tid;)
-      end++;
-    if (end - i == 2 && runs[i].thread && !runs[i + 1].thread)
-      b->joints[b->joint_count++] = (struct joint){runs[i + 1].row, runs[i].row};
-  }
-}
-
-static int find_joints(struct build *b, const struct tick_target *target)
-{
-  size_t threads, actors, room;
-  struct runs *runs;
-
-  if (target->feed_count < 2)
-    return 0;
-  threads = count_runs(target, true);
-  actors = threads ? count_runs(target, false) : 0;
-  if (actors == 0)
-    return 0;
-  runs = malloc((threads + actors) * sizeof(*runs));
-  if (!runs)
-    return -ENOMEM;
-  room = b->joint_count + (threads < actors ? threads : actors);
-  if (room > b->joint_room) {
-    struct joint *bigger = reallocarray(b->joints, room, sizeof(*bigger));
-
-    if (!bigger) {
-      free(runs);
-      return -ENOMEM;
-    }
-    b->joints = bigger;
-    b->joint_room = room;
-  }
-  take_joints(b, runs, list_runs(target, runs));
-  free(runs);
-  return 0;
-}
-
 /* --- nodes and groups --- */
 
 static int number_nodes(struct build *b)
 {
+  const struct tick_joints *joints = &b->out->joints;
   uint32_t *node_of_row = b->out->node_of_row, count = 0;
 
-  for (size_t i = 0; i < b->joint_count; i++) {
-    struct joint joint = b->joints[i];
+  for (size_t i = 0; i < joints->count; i++) {
+    const struct tick_joint *joint = &joints->list[i];
 
-    if (node_of_row[joint.thread_row] == MARKED)
-      node_of_row[joint.actor_row] = MARKED;
-    node_of_row[joint.thread_row] = TICK_NO_NODE;
+    if (node_of_row[joint->thread_row] == MARKED)
+      node_of_row[joint->actor_row] = MARKED;
+    node_of_row[joint->thread_row] = TICK_NO_NODE;
   }
   for (uint32_t row = 0; row < b->out->row_count; row++)
     if (node_of_row[row] == MARKED)
       node_of_row[row] = count++;
-  for (size_t i = 0; i < b->joint_count; i++)
-    node_of_row[b->joints[i].thread_row] = node_of_row[b->joints[i].actor_row];
+  for (size_t i = 0; i < joints->count; i++)
+    node_of_row[joints->list[i].thread_row] = node_of_row[joints->list[i].actor_row];
   b->out->graph.node_count = count;
   b->out->row_of_node = malloc((count + 1ul) * sizeof(uint32_t));
   b->out->rows = malloc((count + 1ul) * sizeof(struct tick_row));
@@ -506,7 +398,7 @@ static int number_nodes(struct build *b)
   return 0;
 }
 
-static bool is_thread(const struct build *b, const struct waiting *waiting)
+static bool is_thread(const struct build *b, const struct tick_waiting *waiting)
 {
   return b->feeds[waiting->feed]->sweep->actors[waiting->index].kind == ACTOR_KIND_THREAD;
 }
@@ -546,8 +438,8 @@ static void locate_nodes(struct build *b)
 }
 
 /* Unread holders are free: any of them ends an any-wait, an all-wait does not wait for them. */
-static void fill_group(struct build *b, uint32_t node, const struct waiting *waiting, uint32_t i,
-                       uint32_t *edges)
+static void fill_group(struct build *b, uint32_t node, const struct tick_waiting *waiting,
+                       uint32_t i, uint32_t *edges)
 {
   const struct tick_feed *feed = b->feeds[waiting->feed];
   const struct sweep_wait *wait = &feed->sweep->waits[i];
@@ -594,7 +486,7 @@ static int fill_groups(struct build *b)
   if (!b->groups || !b->holders || !b->out->spans || !b->out->group_wait || !b->out->group_first)
     return -ENOMEM;
   for (uint32_t node = 0; node < graph->node_count; node++) {
-    const struct waiting *waiting;
+    const struct tick_waiting *waiting;
     const struct sweep *sweep;
 
     b->out->group_first[node] = graph->group_count;
@@ -612,11 +504,27 @@ static int fill_groups(struct build *b)
   return 0;
 }
 
+/* --- faces --- */
+
+uint32_t tick_graph_face_row(const struct tick_graph *graph, uint32_t row)
+{
+  const struct tick_joint *joint = tick_joints_find(&graph->joints, row);
+
+  return joint ? joint->actor_row : row;
+}
+
+const struct tick_row *tick_graph_face(const struct tick_graph *graph, uint32_t node)
+{
+  const struct tick_joint *joint = tick_joints_find(&graph->joints, graph->row_of_node[node]);
+
+  return joint ? &joint->actor : &graph->rows[node];
+}
+
 /* --- fingerprint --- */
 
 static uint64_t member_print(const struct tick_graph *g, uint32_t node)
 {
-  const struct tick_row *row = &g->rows[node];
+  const struct tick_row *row = tick_graph_face(g, node);
 
   return mix(row->target->key + mix(row->feed->sweep->actors[row->index].key));
 }
@@ -677,10 +585,11 @@ static int build(struct build *b)
     find_waiting(b, f);
   }
   for (size_t t = 0; t < b->memory->target_count; t++) {
-    e = find_joints(b, b->memory->targets[t]);
+    e = tick_joints_add(&b->out->joints, b->memory->targets[t], b->waiting, b->waiting_count);
     if (e)
       return e;
   }
+  tick_joints_sort(&b->out->joints);
   e = number_nodes(b);
   if (e)
     return e;
@@ -710,7 +619,6 @@ int tick_graph_build(struct tick_graph *graph, const struct tick_memory *memory)
   free(b.feeds);
   free(b.targets);
   free(b.waiting);
-  free(b.joints);
   free(b.waiting_of_node);
   if (!graph->graph.groups) { /* else tick_graph_done frees them */
     free(b.groups);
@@ -729,6 +637,7 @@ void tick_graph_done(struct tick_graph *graph)
   free(graph->group_first);
   free(graph->group_wait);
   free(graph->spans);
+  tick_joints_done(&graph->joints);
   free(graph->certainty);
   free((void *)graph->graph.groups);
   free((void *)graph->graph.holders);

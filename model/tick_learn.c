@@ -61,7 +61,7 @@ static size_t find_behind(struct learn *l, uint32_t node, struct callgraph_actor
       if (l->seen[waiter] == node + 1 || tail == BEHIND_MAX)
         continue;
       l->seen[waiter] = node + 1;
-      ret_behind[tail] = actor_of(&l->graph->rows[waiter]);
+      ret_behind[tail] = actor_of(tick_graph_face(l->graph, waiter));
       queue[tail++] = waiter;
     }
     if (head == tail)
@@ -86,13 +86,14 @@ static void tell_episode(struct learn *l, struct callgraph *callgraph, uint32_t 
                          const struct sweep_wait *wait, struct wait_memory *memory, int64_t wall_ms)
 {
   const struct waitgraph_group *of = &l->graph->graph.groups[group];
-  const struct tick_row *waiter = &l->graph->rows[of->node];
+  const struct tick_row *waiter = tick_graph_face(l->graph, of->node);
   struct callgraph_actor behind[BEHIND_MAX];
   size_t behind_count = find_behind(l, of->node, behind);
 
   memory->edge = (struct callgraph_place){0};
   for (uint32_t h = of->holder_count; h-- > 0;) { /* the first holder's edge is remembered */
-    const struct tick_row *holder = &l->graph->rows[l->graph->graph.holders[of->holder_first + h]];
+    const struct tick_row *holder =
+        tick_graph_face(l->graph, l->graph->graph.holders[of->holder_first + h]);
     struct callgraph_sight sight = {
         .waiter = actor_of(waiter),
         .holder = actor_of(holder),
@@ -123,7 +124,8 @@ int tick_learn(struct callgraph *callgraph, const struct tick_graph *graph, int6
       callgraph_lasts(callgraph, memory->edge, wall_ms);
       continue;
     }
-    if (!is_named(row) || graph->graph.groups[i].holder_count == 0)
+    if (!is_named(tick_graph_face(graph, graph->graph.groups[i].node)) ||
+        graph->graph.groups[i].holder_count == 0)
       continue;
     if (!l.backward_first)
       e = index_backward(&l);

@@ -402,6 +402,7 @@ static void inherit_wait(const struct seen_wait *was, const struct wait_memory *
   memory->edge = old->edge;
   memory->hint = old->hint;
   memory->counted = old->counted;
+  memory->runner = old->runner;
   if (is->wait->since_ns == 0)
     memory->since_ns = old->since_ns;
   if (!same_holders(was, is)) {
@@ -750,6 +751,7 @@ static void overlay_actors(struct tick_feed *feed, const struct sweep *round)
     if (at == SIZE_MAX)
       continue; /* younger than the last full sweep: the next one brings it */
     row = &sweep->actors[at];
+    tick_rate_before(row, &feed->actors[at], &new_row, &feed->actors[at]);
     if (new_row.flags & SWEEP_ACTOR_GONE) {
       row->state = ACTOR_EXITING; /* the next full sweep or part takes it away */
     } else {

@@ -31,7 +31,9 @@
 /* Beside a row of actors. */
 struct actor_memory {
   uint64_t read_begin_ns, read_end_ns; /* of the read that gave the row */
-  uint64_t rated_ns;                   /* end of the full sweep or part that rates start from ... */
+  /* of the one before, where it saw the actor on the same thread; else 0 */
+  uint64_t before_begin_ns, before_end_ns;
+  uint64_t rated_ns;           /* end of the full sweep or part that rates start from ... */
   uint64_t unmatched_since_ns; /* end of the read since which nothing was taken; 0 = not so */
   uint64_t depth_trend;
   /* ... and what it read */
@@ -47,6 +49,7 @@ struct wait_memory {
   uint64_t begin_last_ns; /* begin of the last one */
   uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile; 0 = unknown */
   uint64_t bearers;       /* who had the names of its holders when they were found; 0 = not found */
+  uint64_t runner; /* the actor that the thread runs which waits (tick_joint.h); 0 = unknown */
   struct callgraph_place edge;
   uint32_t hint; /* row of its first holder in the feed where it was found last */
   bool counted;  /* its episode is in the call graph */

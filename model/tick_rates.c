@@ -103,6 +103,15 @@ static uint32_t microseconds_of(const struct sweep *read)
   return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
+void tick_rate_before(const struct sweep_actor *was, const struct actor_memory *old,
+                      const struct sweep_actor *is, struct actor_memory *memory)
+{
+  bool same = was->tid && was->tid == is->tid;
+
+  memory->before_begin_ns = same ? old->read_begin_ns : 0;
+  memory->before_end_ns = same ? old->read_end_ns : 0;
+}
+
 struct actor_memory tick_rate_actor(const struct sweep_actor *was, const struct actor_memory *old,
                                     const struct sweep_actor *is, const struct sweep *read)
 {
@@ -123,8 +132,10 @@ struct actor_memory tick_rate_actor(const struct sweep_actor *was, const struct 
       .work_per_s = NAN,
   };
 
-  if (was)
+  if (was) {
     inherit(old, is, &memory);
+    tick_rate_before(was, old, is, &memory);
+  }
   memory.unmatched_since_ns = unmatched_since(was, old, is, read->end_ns);
   return memory;
 }

@@ -14,6 +14,11 @@ double tick_rate(int64_t was, int64_t is, double seconds);
  * known before and its memory; NULL where it is seen for the first time. */
 struct actor_memory tick_rate_actor(const struct sweep_actor *was, const struct actor_memory *old,
                                     const struct sweep_actor *is, const struct sweep *read);
+
+/* Notes when the row was read before, if it was on the same thread then. */
+void tick_rate_before(const struct sweep_actor *was, const struct actor_memory *old,
+                      const struct sweep_actor *is, struct actor_memory *memory);
+
 struct table_memory tick_rate_table(const struct sweep_table *was, const struct table_memory *old,
                                     const struct sweep_table *is, const struct sweep *read);
 

@@ -795,51 +795,195 @@ static void a_pool_is_confirmed_by_rounds_that_read_its_workers_only(void **cont
   expect_verdict(w, KEY(3), "free", "unknown");
 }
 
-static struct sweep *threads_of(const struct world *w)
+/* Thread 101 waits for a lock of thread 102; `ran` changes when it has run in between. */
+static struct sweep *threads_of(const struct world *w, uint64_t ran)
 {
   struct sweep *sweep = read_source(w, TARGET, SOURCE_TAG_THREAD, SWEEP_FULL);
+  struct sweep_wait *wait = calls(sweep, THREAD(101), THREAD(102), 1);
 
-  calls(sweep, THREAD(101), THREAD(102), 1)->via = VIA_LOCK;
+  wait->via = VIA_LOCK;
+  wait->run_count = ran;
+  wait->exclusive = true;
   sweep->actors[0].tid = 101;
   has_actor(sweep, THREAD(102), ACTOR_RUNNING)->tid = 102;
   return sweep;
 }
 
-/* Actor 1 runs on thread 101, which waits for a lock of thread 102, which runs actor 2, which calls
- * actor 1. */
-static void an_actor_and_its_thread_are_one_node(void **context)
+/* Actor 1 is on thread 101; actor 2, on thread 102, calls actor 1. */
+static struct sweep *actors_on_threads(const struct world *w)
 {
-  struct world *w = *context;
   struct sweep *hook = read_full(w);
 
   has_actor(hook, KEY(1), ACTOR_RUNNING)->tid = 101;
-  (void)calls(hook, KEY(2), KEY(1), 1);
+  calls(hook, KEY(2), KEY(1), 1)->exclusive = true;
   hook->actors[1].tid = 102;
-  step2(w, hook, threads_of(w));
+  return hook;
+}
+
+static bool has_wait(const struct world *w, uint64_t waiter)
+{
+  const int64_t *waiters = snapshot_ints(w->snapshot, RELATION_WAITS, WAITS_WAITER);
+
+  for (uint32_t i = 0; i < snapshot_rows(w->snapshot, RELATION_WAITS); i++)
+    if (waiters[i] == (int64_t)waiter)
+      return true;
+  return false;
+}
+
+/* The threads are read, the actors, and the threads again. */
+static void read_threads_twice(struct world *w)
+{
+  step(w, threads_of(w, 7));
+  pass(w, 0.1);
+  step(w, actors_on_threads(w));
+  pass(w, 0.1);
+  step(w, threads_of(w, 7));
+}
+
+static void an_actor_and_its_thread_are_one_node(void **context)
+{
+  struct world *w = *context;
+
+  step(w, threads_of(w, 7));
+  pass(w, 0.1);
+  step(w, actors_on_threads(w)); /* nobody knows yet that 101 still waited */
+  assert_true(has_wait(w, THREAD(101)));
+  expect_verdict(w, KEY(2), "free", "unknown");
+  pass(w, 0.1);
+  step(w, threads_of(w, 7)); /* it did: whoever was on it then is on it */
   expect_verdict(w, KEY(2), "deadlock", "suspected");
-  expect_verdict(w, THREAD(101), "deadlock", "suspected");
-  assert_int_equal(actor_int(w, KEY(1), ACTORS_BEHIND), 1);
+  expect_verdict(w, KEY(1), "deadlock", "suspected");
+  pass(w, 0.1);
+  step(w, actors_on_threads(w)); /* the call is the same as well */
+  expect_verdict(w, KEY(2), "deadlock", "proven");
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+}
+
+static void what_a_joined_thread_waits_for_is_told_once(void **context)
+{
+  struct world *w = *context;
+  uint32_t wait;
+
+  read_threads_twice(w);
+  wait = wait_of(w, KEY(1));
+  assert_false(has_wait(w, THREAD(101)));
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 2);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_WAITS, WAITS_HOLDER, wait), KEY(2));
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_WAITS, WAITS_WAITER_NAME, wait), "a1");
+  assert_string_equal(snapshot_text(w->snapshot, RELATION_WAITS, WAITS_HOLDER_NAME, wait), "a2");
   assert_string_equal(actor_text(w, KEY(1), ACTORS_WAITS_FOR), "a2");
+  assert_int_equal(actor_int(w, KEY(1), ACTORS_BEHIND), 1);
+  assert_int_equal(snapshot_enum(w->snapshot, RELATION_ACTORS, ACTORS_STATE, row_of(w, KEY(1))),
+                   ACTOR_BLOCKED);
+  assert_int_equal(actor_int(w, THREAD(101), ACTORS_BEHIND), 0);
+  assert_int_equal(actor_int(w, THREAD(101), ACTORS_BLOCKED_MS), VALUE_UNKNOWN);
+  assert_null(actor_text(w, THREAD(101), ACTORS_WAITS_FOR));
   assert_string_equal(snapshot_text(w->snapshot, RELATION_TARGETS, TARGETS_RUNTIME, 0),
                       "source2+source4");
   assert_int_equal(snapshot_int(w->snapshot, RELATION_TARGETS, TARGETS_ACTORS, 0), 2);
+  assert_int_equal(snapshot_int(w->snapshot, RELATION_TARGETS, TARGETS_BLOCKED, 0), 2);
+}
+
+static void a_thread_that_sleeps_runs_the_same_actor_all_the_while(void **context)
+{
+  struct world *w = *context;
+
+  read_threads_twice(w);
+  for (int i = 0; i < 3; i++) { /* the actors are not read any more */
+    pass(w, 1);
+    step(w, threads_of(w, 7));
+    assert_true(has_wait(w, KEY(1)));
+  }
+  pass(w, 1);
+  step(w, threads_of(w, 8)); /* it has run: it may have taken up another */
+  assert_false(has_wait(w, KEY(1)));
+  assert_true(has_wait(w, THREAD(101)));
+}
+
+static void an_actor_read_before_its_thread_began_to_wait_is_not_joined(void **context)
+{
+  struct world *w = *context;
+  struct sweep *hook;
+
+  step(w, actors_on_threads(w));
+  for (int i = 0; i < 3; i++) {
+    pass(w, 0.1);
+    step(w, threads_of(w, 7));
+    assert_true(has_wait(w, THREAD(101)));
+    expect_verdict(w, KEY(2), "free", "unknown");
+  }
+  pass(w, 0.1);
+  hook = read_full(w); /* indeed: 101 runs 3 */
+  has_actor(hook, KEY(1), ACTOR_RECEIVE);
+  calls(hook, KEY(2), KEY(1), 1);
+  hook->actors[1].tid = 102;
+  has_actor(hook, KEY(3), ACTOR_RUNNING)->tid = 101;
+  step(w, hook);
+  pass(w, 0.1);
+  step(w, threads_of(w, 7));
+  assert_true(has_wait(w, KEY(3)));
+  assert_false(has_wait(w, KEY(1)));
+  expect_verdict(w, KEY(2), "free", "unknown");
+}
+
+/* As where each source is read by a thread of its own. */
+static void reads_that_overlap_are_joined_by_the_read_before(void **context)
+{
+  struct world *w = *context;
+
+  step2(w, actors_on_threads(w), threads_of(w, 7));
+  pass(w, 0.1);
+  step2(w, actors_on_threads(w), threads_of(w, 7));
+  assert_true(has_wait(w, THREAD(101)));
+  pass(w, 0.1);
+  step2(w, actors_on_threads(w), threads_of(w, 7));
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+}
+
+static void of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermost(void **context)
+{
+  struct world *w = *context;
+
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *hook = actors_on_threads(w);
+
+    calls(hook, KEY(3), KEY(1), 2); /* on the same thread, put aside in a call to 1 */
+    hook->actors[2].tid = 101;
+    step2(w, hook, threads_of(w, 7));
+  }
+  expect_verdict(w, KEY(1), "deadlock", "proven");
+  expect_verdict(w, KEY(3), "victim", "proven");
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *hook = actors_on_threads(w);
+
+    has_actor(hook, KEY(3), ACTOR_RUNNING)->tid = 101; /* who of them? */
+    step2(w, hook, threads_of(w, 9));
+  }
+  assert_false(has_wait(w, KEY(1)));
+  assert_false(has_wait(w, KEY(3)));
+  assert_true(has_wait(w, THREAD(101)));
 }
 
 static void an_open_call_of_the_actor_overrides_its_threads_wait(void **context)
 {
   struct world *w = *context;
-  struct sweep *hook = read_full(w);
 
-  (void)calls(hook, KEY(1), KEY(3), 1); /* 3 runs: what its thread waits on is how the call waits */
-  hook->actors[0].tid = 101;
-  (void)calls(hook, KEY(2), KEY(1), 1);
-  hook->actors[1].tid = 102;
-  has_actor(hook, KEY(3), ACTOR_RUNNING);
-  step2(w, hook, threads_of(w));
-  expect_verdict(w, KEY(1), "free", "unknown");
-  expect_verdict(w, THREAD(101), "free", "unknown");
-  assert_int_equal(snapshot_int(w->snapshot, RELATION_WAITS, WAITS_CORE, wait_of(w, KEY(2))),
-                   VALUE_UNKNOWN);
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *hook = read_full(w);
+
+    (void)calls(hook, KEY(1), KEY(3), 1); /* 3 runs; what its thread waits on is how 1 waits */
+    hook->actors[0].tid = 101;
+    (void)calls(hook, KEY(2), KEY(1), 1);
+    hook->actors[1].tid = 102;
+    has_actor(hook, KEY(3), ACTOR_RUNNING);
+    step2(w, hook, threads_of(w, 7));
+  }
+  for (uint32_t i = 0; i < snapshot_rows(w->snapshot, RELATION_WAITS); i++) {
+    assert_int_equal(snapshot_enum(w->snapshot, RELATION_WAITS, WAITS_VERDICT, i), VERDICT_FREE);
+    assert_int_equal(snapshot_int(w->snapshot, RELATION_WAITS, WAITS_CORE, i), VALUE_UNKNOWN);
+  }
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 3);
+  assert_false(has_wait(w, THREAD(101))); /* shown as one more wait of the actor */
 }
 
 /* --- names, tables --- */
@@ -1220,6 +1364,11 @@ int main(void)
       TEST(a_pool_whose_workers_wait_for_it_is_a_deadlock),
       TEST(a_pool_is_confirmed_by_rounds_that_read_its_workers_only),
       TEST(an_actor_and_its_thread_are_one_node),
+      TEST(what_a_joined_thread_waits_for_is_told_once),
+      TEST(a_thread_that_sleeps_runs_the_same_actor_all_the_while),
+      TEST(an_actor_read_before_its_thread_began_to_wait_is_not_joined),
+      TEST(reads_that_overlap_are_joined_by_the_read_before),
+      TEST(of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermost),
       TEST(an_open_call_of_the_actor_overrides_its_threads_wait),
       TEST(a_name_that_changes_hands_is_told),
       TEST(tables_tell_the_share_of_time),
