@@ -123,6 +123,26 @@ int reach_fds(const struct reach_target *target, size_t most, struct reach_fd **
  * root, read-only, never through a link that leads out of it; to be closed. -EINVAL no regular file. */
 int reach_open_inside(const struct reach_target *target, const char *path, int *ret_fd);
 
+/* Asks the kernel's sock_diag for a list of the sockets of our own network namespace: `request` is a netlink message
+ * with NLM_F_REQUEST | NLM_F_DUMP, whose sequence number is filled in here. Each message of the answer is handed over,
+ * header included; what `take` returns other than 0 ends the handing over and is returned. The socket is opened
+ * by the first call of either function: whoever will not be allowed to open one later prepares. Any thread; one list
+ * at a time. 0 or -errno: -ENOENT the kernel has no such list, -ETIMEDOUT. */
+typedef int reach_take_fn(void *context, const void *message, size_t length);
+int reach_sock_diag_prepare(void);
+int reach_sock_diag(void *request, size_t length, reach_take_fn *take, void *context);
+/* The inode number of the network namespace whose sockets are listed ("net:[N]"); 0 unknown. */
+uint64_t reach_sock_diag_namespace(void);
+
+/* A POSIX message queue, from its attributes: no message is taken, and nobody notices. */
+struct reach_mqueue {
+  uint64_t inode;
+  int64_t messages, most_messages;
+};
+/* Of the queue behind a descriptor of the target. -EINVAL it is none (it is not opened then), -EACCES its mode does not
+ * allow us to read it. */
+int reach_mqueue(const struct reach_target *target, int fd, struct reach_mqueue *ret_queue);
+
 /* Claims the target for a kind of reading that only one process of a host should do at a time (there is one kind: the
  * sampling of an Erlang node's locks). The claim ends when the descriptor is closed, or we die. -EBUSY: another process
  * has it, *ret_claimant is its pid where that is known, else 0; -EACCES, -EPERM, -ESRCH. */
