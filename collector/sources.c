@@ -3,11 +3,12 @@
 
 #include <stdio.h>
 
-extern const struct source source_hook, source_beam;
+extern const struct source source_hook, source_beam, source_thread;
 
 const struct source *const sources[] = {
     &source_hook,
     &source_beam,
+    &source_thread,
     NULL,
 };
 

@@ -1,0 +1,19 @@
+/*
+ * names.h - what locks are called, and from where threads wait for them. Unwinding a stack takes a
+ * millisecond or two, so it is done for waits that last, within a budget for each sweep, and never twice
+ * for one wait. What it costs beyond the sweep itself is told in sweep->passing_ns: a wait that lasts is
+ * named only once.
+ */
+#ifndef IMPASSE_PROBE_THREAD_NAMES_H
+#define IMPASSE_PROBE_THREAD_NAMES_H
+
+#include "probe/thread/session.h"
+
+/* Gives the lock its name: of a variable, else of the function that waits for it and its address. */
+void names_lock(struct session *session, struct member *member, struct lock *lock,
+                struct sweep *sweep);
+
+/* Finds the function that the member waits in. */
+void names_site(struct session *session, struct member *member, struct sweep *sweep);
+
+#endif

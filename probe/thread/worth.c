@@ -1,0 +1,71 @@
+/* worth.c - see worth.h. */
+#include "probe/thread/worth.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "probe/process/process.h"
+#include "probe/processor/processor.h"
+#include "probe/reach/reach.h"
+
+enum {
+  STAT_BYTES = 4096,
+  SYSCALL_BYTES = 1024,
+  THREADS_LOOKED_AT =
+      64, /* of one process: who has none in a futex among these is looked at again */
+};
+
+/* Its threads and whether it may be of interest at all: kernel threads and zombies have no memory. A process whose
+ * first thread has ended seems to have none either, but has other threads. */
+static bool may_wait(const struct reach_target *target, int64_t *ret_threads)
+{
+  struct process_stat stat;
+  char *text = NULL;
+  bool may = reach_file(target, "stat", STAT_BYTES, &text, NULL) == 0 &&
+             process_parse_stat(text, &stat) == 0 && (stat.rss_bytes > 0 || stat.thread_count > 1);
+  free(text);
+  if (may)
+    *ret_threads = stat.thread_count;
+  return may;
+}
+
+/* 1 yes, 0 no, or -errno. */
+static int in_futex(const struct reach_target *target, pid_t tid)
+{
+  char name[48], *text = NULL;
+  (void)snprintf(name, sizeof name, "task/%d/syscall", (int)tid); /* always fits */
+  int answer = reach_file(target, name, SYSCALL_BYTES, &text, NULL);
+  if (answer == 0)
+    answer = strtol(text, NULL, 10) == PROCESSOR_CALL_FUTEX;
+  free(text);
+  return answer;
+}
+
+static int any_in_futex(const struct reach_target *target)
+{
+  pid_t *tids = NULL;
+  size_t count = 0;
+  int answer = reach_tids(target, &tids, &count);
+  for (size_t i = 0; answer == 0 && i < count && i < THREADS_LOOKED_AT; i++) {
+    answer = in_futex(target, tids[i]);
+    if (answer == -ENOENT || answer == -ESRCH)
+      answer = 0; /* that thread has gone */
+  }
+  free(tids);
+  return answer;
+}
+
+int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
+{
+  int64_t threads;
+  if (!may_wait(target, &threads))
+    return SOURCE_NOT_MINE;
+  int answer = threads > 1 ? any_in_futex(target) : in_futex(target, reach_pid(target));
+  if (answer >= 0)
+    return answer ? SOURCE_MINE : SOURCE_NOT_MINE;
+  if (answer == -ESRCH || answer == -ENOENT)
+    return SOURCE_NOT_MINE;
+  reach_explain(reach_pid(target), answer, reason, SOURCE_REASON_BYTES);
+  return threads > 1 ? SOURCE_MINE_UNREADABLE : SOURCE_NOT_MINE;
+}

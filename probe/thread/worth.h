@@ -1,0 +1,15 @@
+/*
+ * worth.h - is a process worth reading? Is one of its threads in a futex call now?
+ *
+ * Asked of every process of the machine, so the cheap comes first: its stat, then system calls of threads
+ * until the first futex.
+ */
+#ifndef IMPASSE_PROBE_THREAD_WORTH_H
+#define IMPASSE_PROBE_THREAD_WORTH_H
+
+#include "probe/source.h"
+
+/* enum source_verdict, or -errno. */
+int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
+
+#endif
