@@ -15,6 +15,7 @@
 static loader_fn *const LOADERS[] = {
     [LOAD_BURST] = burst_load,
     [LOAD_WAITS] = waits_load,
+    [LOAD_TASKS] = tasks_load,
     [LOAD_FILES] = files_load,
 };
 enum { LOADERS_COUNT = sizeof(LOADERS) / sizeof(LOADERS[0]) };

@@ -10,6 +10,7 @@
 #define IMPASSE_BPF_TASKS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "bpf/task_record.h"
@@ -20,9 +21,11 @@ struct tasks;
 int tasks_open(pid_t pid, struct tasks **ret_tasks, char *reason, size_t room);
 void tasks_close(struct tasks *tasks); /* NULL is fine */
 
-/* All its threads now, in the order in which the kernel lists them, or at most `most` of them. The
- * list is valid until the next call. 0 or -errno. */
+/* All its threads now, in the order in which the kernel lists them, or at most `most` of them;
+ * *ret_lost counts the others. Those that have ended are left out. The list is valid until the next
+ * call. A pid that is used again is another process: the caller holds a pidfd, and looks afterwards. 0
+ * or -errno. */
 int tasks_read(struct tasks *tasks, size_t most, const struct task_record **ret_list,
-               size_t *ret_count);
+               size_t *ret_count, uint64_t *ret_lost);
 
 #endif

@@ -8,7 +8,7 @@
 
 /* Fields of struct user_pt_regs / pt_regs. */
 #define PROCESSOR_REG_CALL syscallno
-#define PROCESSOR_REG_ARG0 regs[0]
+#define PROCESSOR_REG_ARG0 orig_x0 /* of pt_regs only: the kernel's own, kept for restarts */
 #define PROCESSOR_REG_ARG1 regs[1]
 #define PROCESSOR_REG_ARG2 regs[2]
 #define PROCESSOR_REG_ARG3 regs[3]
@@ -17,6 +17,10 @@
 #define PROCESSOR_REG_SP sp
 #define PROCESSOR_REG_PC pc
 #define PROCESSOR_REG_FRAME regs[29]
+/* The declaration of those fields. */
+#define PROCESSOR_REGS                                                                             \
+  unsigned long long regs[31], sp, pc, orig_x0;                                                    \
+  int syscallno
 
 /* CALL(number, name) of every system call. */
 #define PROCESSOR_CALLS "probe/processor/aarch64_calls.def"

@@ -16,6 +16,8 @@
 #define PROCESSOR_REG_SP sp
 #define PROCESSOR_REG_PC ip
 #define PROCESSOR_REG_FRAME bp
+/* The declaration of those fields. */
+#define PROCESSOR_REGS unsigned long di, si, dx, r10, r8, r9, sp, ip, bp, orig_ax
 
 /* CALL(number, name) of every system call. */
 #define PROCESSOR_CALLS "probe/processor/x86_64_calls.def"

@@ -1,0 +1,176 @@
+/*
+ * tasks.c - has the iterator loaded (tasks_load.c) and reads it: one walk is one descriptor, read until
+ * nothing comes.
+ */
+#include "bpf/tasks.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/clock.h"
+#include "bpf/ladder.h"
+#include "bpf/load.h"
+#include "bpf/orders.h"
+
+enum {
+  ROOM_FIRST = 256,    /* records */
+  SCRAPS_BYTES = 4096, /* where what there is no room for goes */
+  TRIES_MOST =
+      1000, /* of a read that only went past other processes' threads, a million at a time */
+};
+/* The scheduler's clock drifts by less than 0.1 ms in that time. */
+#define SET_CLOCK_EVERY_NS UINT64_C(1000000000)
+
+struct tasks {
+  struct loaded loaded;
+  struct task_record *list;
+  size_t room;
+  int64_t clock_ns;      /* from the scheduler's clock to ours */
+  uint64_t clock_set_ns; /* when that was seen; 0 not yet */
+};
+
+int tasks_open(pid_t pid, struct tasks **ret_tasks, char *reason, size_t room)
+{
+  struct tasks_order order = {.pid = pid};
+  struct tasks *tasks = calloc(1, sizeof(*tasks));
+  int error = -ENOMEM;
+
+  if (!tasks) {
+    ladder_explain(error, reason, room);
+    return error;
+  }
+  error = load_program(LOAD_TASKS, &order, sizeof(order), -1, TASKS_FDS, &tasks->loaded);
+  if (error) {
+    (void)snprintf(reason, room, "%s", tasks->loaded.reason); /* cut is fine */
+    tasks_close(tasks);
+    return error;
+  }
+  *ret_tasks = tasks;
+  return 0;
+}
+
+void tasks_close(struct tasks *tasks)
+{
+  if (!tasks)
+    return;
+  loaded_close(&tasks->loaded);
+  free(tasks->list);
+  free(tasks);
+}
+
+static int grow(struct tasks *tasks, size_t most)
+{
+  size_t room = tasks->room ? 2 * tasks->room : ROOM_FIRST;
+  struct task_record *list;
+
+  if (room > most)
+    room = most;
+  list = reallocarray(tasks->list, room, sizeof(*list));
+  if (!list)
+    return -ENOMEM;
+  tasks->list = list;
+  tasks->room = room;
+  return 0;
+}
+
+static ssize_t read_some(int walk, void *bytes, size_t room)
+{
+  ssize_t length = -1;
+
+  for (int i = 0; i < TRIES_MOST; i++) {
+    length = read(walk, bytes, room);
+    if (length >= 0 || (errno != EAGAIN && errno != EINTR))
+      break;
+  }
+  return length < 0 ? -errno : length;
+}
+
+/* Bytes of a walk: those of `most` records are kept, the others are counted as well. */
+static int read_walk(struct tasks *tasks, int walk, size_t most, uint64_t *ret_bytes)
+{
+  char scraps[SCRAPS_BYTES];
+  uint64_t bytes = 0;
+  ssize_t length;
+
+  for (;;) {
+    size_t kept = tasks->room * sizeof(*tasks->list);
+
+    if (bytes >= kept && tasks->room < most && grow(tasks, most) != 0)
+      return -ENOMEM;
+    kept = (tasks->room < most ? tasks->room : most) * sizeof(*tasks->list);
+    if (bytes < kept)
+      length = read_some(walk, (char *)tasks->list + bytes, kept - bytes);
+    else
+      length = read_some(walk, scraps, sizeof(scraps));
+    if (length <= 0)
+      break;
+    bytes += (uint64_t)length;
+  }
+  *ret_bytes = bytes;
+  return (int)length;
+}
+
+/* Who has just slept got its processor a moment ago: what it then sees of the clocks is good. */
+static bool sleep_to_set_clock(const struct tasks *tasks)
+{
+  if (tasks->clock_set_ns && clock_ns() - tasks->clock_set_ns < SET_CLOCK_EVERY_NS)
+    return false;
+  (void)nanosleep(&(struct timespec){.tv_nsec = 1}, NULL);
+  return true;
+}
+
+static void set_clock(struct tasks *tasks, size_t count, bool anew)
+{
+  if (anew && count > 0) {
+    tasks->clock_ns = INT64_MAX;
+    tasks->clock_set_ns = clock_ns();
+  }
+  for (size_t i = 0; i < count; i++)
+    if (tasks->list[i].clock_ns < tasks->clock_ns)
+      tasks->clock_ns = tasks->list[i].clock_ns;
+}
+
+/* To our clock; and what cannot be is not told. */
+static void finish(struct task_record *record, int64_t offset_ns, uint64_t now_ns)
+{
+  record->comm[sizeof(record->comm) - 1] = '\0';
+  if (record->since_ns)
+    record->since_ns += (uint64_t)offset_ns;
+  if (record->since_ns > now_ns)
+    record->since_ns = now_ns;
+  if (record->activity == TASK_RUNS) {
+    record->since_ns = 0;
+    record->call = -1;
+    record->lock_read = 0;
+  }
+}
+
+int tasks_read(struct tasks *tasks, size_t most, const struct task_record **ret_list,
+               size_t *ret_count, uint64_t *ret_lost)
+{
+  bool slept = sleep_to_set_clock(tasks);
+  int walk = bpf_iter_create(tasks->loaded.fds[TASKS_WALK]), error;
+  uint64_t bytes, now_ns;
+  size_t count;
+
+  if (walk < 0)
+    return walk;
+  error = read_walk(tasks, walk, most, &bytes);
+  (void)close(walk);
+  if (error)
+    return error;
+  count = bytes / sizeof(*tasks->list);
+  *ret_lost = count > most ? count - most : 0;
+  count -= *ret_lost;
+  set_clock(tasks, count, slept);
+  now_ns = clock_ns();
+  for (size_t i = 0; i < count; i++)
+    finish(&tasks->list[i], tasks->clock_ns, now_ns);
+  *ret_list = tasks->list;
+  *ret_count = count;
+  return 0;
+}
