@@ -6,8 +6,10 @@
 
 #include "bpf/burst.h"
 #include "bpf/files.h"
+#include "bpf/hook.h"
 #include "bpf/ladder.h"
 #include "bpf/load.h"
+#include "bpf/mapped.h"
 #include "bpf/waits.h"
 
 static const char WORDS[] = "this impasse was built without probes (IMPASSE_BPF=OFF)";
@@ -115,4 +117,61 @@ int files_read(struct files *files, size_t most, const struct file_record **ret_
 void files_close(struct files *files)
 {
   (void)files;
+}
+
+int mapped_open(struct mapped **ret_mapped, char *reason, size_t room)
+{
+  (void)ret_mapped;
+  return refuse(reason, room);
+}
+
+int mapped_read(const struct mapped *mapped, pid_t pid, size_t most,
+                struct mapped_record **ret_list, size_t *ret_count)
+{
+  (void)mapped;
+  (void)pid;
+  (void)most;
+  (void)ret_list;
+  (void)ret_count;
+  return -EOPNOTSUPP;
+}
+
+void mapped_close(struct mapped *mapped)
+{
+  (void)mapped;
+}
+
+int hook_open(const struct hook_at *at, struct hook **ret_hook, char *reason, size_t room)
+{
+  (void)at;
+  (void)ret_hook;
+  return refuse(reason, room);
+}
+
+struct hook_totals hook_totals(const struct hook *hook)
+{
+  (void)hook;
+  return (struct hook_totals){0};
+}
+
+int hook_collect(const struct hook *hook, struct hook_copy *ret_copy)
+{
+  (void)hook;
+  (void)ret_copy;
+  return -EOPNOTSUPP;
+}
+
+void hook_copy_done(struct hook_copy *copy)
+{
+  (void)copy;
+}
+
+void hook_detach(struct hook *hook)
+{
+  (void)hook;
+}
+
+void hook_close(struct hook *hook)
+{
+  (void)hook;
 }

@@ -56,21 +56,40 @@ static int event_type(void)
   return type;
 }
 
-static int put_multi(const struct bpf_program *program, const struct site *site, const char *path,
-                     bool at_return)
+static int put_multi(const struct bpf_program *program, const struct sites_of_file *sites,
+                     const char *path, bool at_return)
 {
   struct link_create create = {
       .program_fd = (uint32_t)bpf_program__fd(program),
       .type = UPROBE_MULTI,
       .path = (uint64_t)(uintptr_t)path,
-      .offsets = (uint64_t)(uintptr_t)&site->offset,
-      .count = 1,
+      .offsets = (uint64_t)(uintptr_t)sites->offsets,
+      .cookies = (uint64_t)(uintptr_t)sites->cookies,
+      .count = sites->count,
       .multi_flags = at_return ? AT_RETURN : 0,
-      .pid = (uint32_t)site->pid,
+      .pid = (uint32_t)sites->pid,
   };
   long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &create, sizeof(create));
 
   return fd < 0 ? -errno : (int)fd;
+}
+
+bool attach_has_many(void)
+{
+  return kernel_has_multi();
+}
+
+void attach_prepare_many(struct bpf_program *program)
+{
+  (void)bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)UPROBE_MULTI);
+}
+
+int attach_put_many(const struct bpf_program *program, const struct sites_of_file *sites)
+{
+  char path[PATH_ROOM];
+
+  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", sites->exe_fd);
+  return put_multi(program, sites, path, false);
 }
 
 /* The link keeps the event. Before Linux 5.15 the event is all there is, and keeps the program. */
@@ -106,6 +125,10 @@ int attach_put(const struct bpf_program *program, const struct site *site, bool 
 
   (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", site->exe_fd);
   if ((int)bpf_program__expected_attach_type(program) == UPROBE_MULTI)
-    return put_multi(program, site, path, at_return);
+    return put_multi(
+        program,
+        &(struct sites_of_file){
+            .exe_fd = site->exe_fd, .pid = site->pid, .offsets = &site->offset, .count = 1},
+        path, at_return);
   return put_event(program, site, path, at_return);
 }

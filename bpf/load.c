@@ -17,6 +17,8 @@ static loader_fn *const LOADERS[] = {
     [LOAD_WAITS] = waits_load,
     [LOAD_TASKS] = tasks_load,
     [LOAD_FILES] = files_load,
+    [LOAD_HOOK] = hook_load,
+    [LOAD_MAPPED] = mapped_load,
 };
 enum { LOADERS_COUNT = sizeof(LOADERS) / sizeof(LOADERS[0]) };
 

@@ -23,6 +23,7 @@ enum load_program {
   LOAD_CONTENTION,
   LOAD_FILES,
   LOAD_HOOK,
+  LOAD_MAPPED,
 };
 
 /* A request is plain bytes and descriptors, so that it can be sent. */

@@ -46,4 +46,22 @@ struct files_order {
 };
 enum { FILES_WALK, FILES_FDS };
 
+struct
+    hook_order { /* with a file of `site_count` struct hook_site, and the descriptors of their files */
+  int32_t pid;
+  uint32_t site_count, file_count;
+};
+enum {
+  HOOK_SLOTS,
+  HOOK_REGIONS_SEEN,
+  HOOK_CLASSES_SEEN,
+  HOOK_TOTALS,
+  HOOK_LINKS /* of each file one, from here on */
+};
+
+struct mapped_order {
+  uint32_t unused;
+};
+enum { MAPPED_PROGRAM, MAPPED_FDS };
+
 #endif
