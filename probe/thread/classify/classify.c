@@ -28,7 +28,7 @@ void futex_owner(const struct futex *futex, uint32_t owner, bool settled,
   if (!futex_is_tid(owner) || (!verdict->process_shared && !futex->lives(futex->context, owner)))
     return;
   verdict->owner = owner;
-  verdict->proves = settled;
+  verdict->proves = settled && !futex->timed && verdict->kind != CLASSIFY_INHERIT;
 }
 
 static void classify_futex(const struct thread_state *thread, classify_lives_fn *lives,

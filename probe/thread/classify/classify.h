@@ -26,19 +26,21 @@ struct classify_verdict {
   enum classify_kind kind;
   uint64_t lock;  /* address of the lock object; JOIN and IDLE: of the word; 0 not a futex */
   uint32_t owner; /* tid as the target numbers it; 0: between owners, or there is none */
-  uint32_t
-      late_owner;   /* MUTEX and RWLOCK_WRITER: not 0 the noted owner is no thread of the target: it
-                        * ended (or was left behind by a fork) and nobody will unlock it. Believe it
-                        * when it is so a second time: a thread may be younger than the list of tids. */
-  uint32_t readers; /* RWLOCK_READERS */
-  bool for_reading; /* waits to read a rwlock */
-  bool timed;       /* the call has a timeout */
+  /* MUTEX and RWLOCK_WRITER: not 0, the owner that is noted is no thread of the target. It ended, or was
+   * left behind by a fork; nobody will unlock it. Believe it when it is so a second time, as a thread
+   * may be younger than the list of tids. */
+  uint32_t late_owner;
+  uint32_t readers;    /* RWLOCK_READERS */
+  bool for_reading;    /* waits to read a rwlock */
+  bool timed;          /* the call has a timeout */
   bool process_shared; /* the owner may be of another process: it was not asked whether it lives */
-  bool proves;  /* nobody but the owner can end it, apart from its timeout: a circle is proven */
-  bool between; /* IDLE, and the words fit a mutex between two owners, but also a 2 with nothing
-                        * behind it: take it for one only where `lock` had an owner before */
-  const char
-      *function; /* the system call: what to call it where nothing better is known; NULL unknown */
+  /* Nobody but the owner can end it, and no timeout: a circle of such waits is proven. Never INHERIT:
+   * there the kernel itself refuses circles. */
+  bool proves;
+  /* IDLE, and the words fit a mutex between two owners, but as well any 2 with nothing behind it: take it
+   * for a mutex only where `lock` had an owner before. */
+  bool between;
+  const char *function; /* the system call, where nothing better is known; NULL unknown */
 };
 
 /* Is the tid a living thread of the target, as the target numbers it? */
