@@ -39,7 +39,7 @@ enum {
 struct tasks_order {
   int32_t pid;
 };
-enum { TASKS_WALK, TASKS_FDS };
+enum { TASKS_WISHES, TASKS_WALK, TASKS_FDS };
 
 struct files_order {
   int32_t pid;

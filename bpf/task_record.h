@@ -28,4 +28,13 @@ struct task_record {
   char comm[TASK_COMM_BYTES];
 };
 
+/* A walk may be for some threads only: who reads lays down which, under its own number, both as its own
+ * pid namespace has them. */
+enum { TASK_WISH_MOST = 1000, TASK_READERS_MOST = 1024 };
+
+struct task_wish {
+  __u32 count, unused;
+  __u32 tid[TASK_WISH_MOST]; /* ascending */
+};
+
 #endif

@@ -26,9 +26,19 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { PIECE = 4, PIECES = TASK_LOCK_BYTES / PIECE, NS_PER_S = 1000000000 };
+enum { PIECE = 4, PIECES = TASK_LOCK_BYTES / PIECE, NS_PER_S = 1000000000, WISH_STEPS = 10 };
+_Static_assert(TASK_WISH_MOST < 1 << WISH_STEPS, "a search ends");
 
-const volatile __u32 tgid; /* of the process, in the pid namespace of who reads */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, TASK_READERS_MOST);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32);
+  __type(value, struct task_wish);
+} wishes SEC(".maps");
+
+/* Of the only process that is read, in the pid namespace of who reads; 0: whatever the link walks over. */
+const volatile __u32 only_tgid;
 
 static __always_inline bool number_at(struct pid *pid, unsigned level, struct upid *ret_number)
 {
@@ -36,15 +46,15 @@ static __always_inline bool number_at(struct pid *pid, unsigned level, struct up
          bpf_probe_read_kernel(ret_number, sizeof(*ret_number), &pid->numbers[0] + level) == 0;
 }
 
-/* The number of a task in the pid namespace of who reads; 0: it is not in there. */
-static __always_inline __u32 number_here(struct task_struct *task)
+/* The number of a task in the pid namespace of who reads, where that has the number `reader`, `level` deep;
+ * 0: it is not in there. */
+static __always_inline __u32 number_here(struct task_struct *task, const struct upid *reader,
+                                         unsigned level)
 {
-  struct pid *own = bpf_get_current_task_btf()->thread_pid, *pid = task->thread_pid;
-  struct upid ours, number;
-  unsigned level = own->level;
+  struct pid *pid = task->thread_pid;
+  struct upid number;
 
-  if (!pid || pid->level < level || !number_at(own, level, &ours) ||
-      !number_at(pid, level, &number) || number.ns != ours.ns)
+  if (!pid || pid->level < level || !number_at(pid, level, &number) || number.ns != reader->ns)
     return 0;
   return (__u32)number.nr;
 }
@@ -55,6 +65,27 @@ static __always_inline __u32 number_inside(struct task_struct *task)
   struct upid number;
 
   return pid && number_at(pid, pid->level, &number) ? (__u32)number.nr : 0;
+}
+
+static __always_inline bool is_wanted(__u32 reader, __u32 tid)
+{
+  struct task_wish *wish = bpf_map_lookup_elem(&wishes, &reader);
+  __u32 low = 0, high;
+
+  if (!wish)
+    return true;
+  high = wish->count;
+  for (int i = 0; i < WISH_STEPS && low < high; i++) {
+    __u32 middle = (low + high) / 2;
+
+    if (middle >= TASK_WISH_MOST || wish->tid[middle] == tid)
+      return true;
+    if (wish->tid[middle] < tid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return false;
 }
 
 static __always_inline __u64 nanoseconds(const struct timespec64 *time)
@@ -144,25 +175,35 @@ static __always_inline void read_sleeper(struct task_struct *task, struct task_r
     read_lock(task, record);
 }
 
+/* Everything that is known of a thread whether it sleeps or not. */
+static __always_inline void read_identity(struct task_struct *task, struct task_record *record)
+{
+  record->tid_inside = number_inside(task);
+  record->start_ns = task->start_boottime;
+  record->run_count = switches(task);
+  record->clock_ns =
+      (__s64)(bpf_ktime_get_ns() - bpf_get_current_task_btf()->sched_info.last_arrival);
+  to_our_time(record);
+  (void)bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
+}
+
 SEC("iter.s/task")
 int walk(struct bpf_iter__task *ctx)
 {
   struct task_struct *task = ctx->task;
+  struct pid *own = bpf_get_current_task_btf()->thread_pid;
   struct task_record record = {.call = -1, .activity = TASK_RUNS};
+  struct upid reader;
 
-  if (!task || task->exit_state || task->__state & TASK_STATE_DEAD)
+  if (!task || task->exit_state || task->__state & TASK_STATE_DEAD ||
+      !number_at(own, own->level, &reader))
     return 0;
-  record.tgid = number_here(task->group_leader);
-  record.tid = number_here(task);
-  if (record.tgid != tgid || record.tid == 0)
+  record.tid = number_here(task, &reader, own->level);
+  record.tgid = number_here(task->group_leader, &reader, own->level);
+  if ((only_tgid && record.tgid != only_tgid) || record.tid == 0 ||
+      !is_wanted((__u32)reader.nr, record.tid))
     return 0;
-  record.tid_inside = number_inside(task);
-  record.start_ns = task->start_boottime;
-  record.run_count = switches(task);
-  record.clock_ns =
-      (__s64)(bpf_ktime_get_ns() - bpf_get_current_task_btf()->sched_info.last_arrival);
-  to_our_time(&record);
-  (void)bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
+  read_identity(task, &record);
   if (sleeps(task))
     read_sleeper(task, &record);
   if (record.activity != TASK_RUNS && (!sleeps(task) || switches(task) != record.run_count))

@@ -6,9 +6,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf/clock.h"
@@ -89,29 +90,38 @@ static ssize_t read_some(int walk, void *bytes, size_t room)
   return length < 0 ? -errno : length;
 }
 
-/* Bytes of a walk: those of `most` records are kept, the others are counted as well. */
-static int read_walk(struct tasks *tasks, int walk, size_t most, uint64_t *ret_bytes)
+/* Where the next bytes of a walk belong: behind those that there are, as long as there is room for `most`
+ * records. */
+static int next_place(struct tasks *tasks, size_t most, uint64_t bytes, char **ret_place,
+                      size_t *ret_room)
 {
-  char scraps[SCRAPS_BYTES];
-  uint64_t bytes = 0;
-  ssize_t length;
-
-  for (;;) {
-    size_t kept = tasks->room * sizeof(*tasks->list);
-
-    if (bytes >= kept && tasks->room < most && grow(tasks, most) != 0)
-      return -ENOMEM;
-    kept = (tasks->room < most ? tasks->room : most) * sizeof(*tasks->list);
-    if (bytes < kept)
-      length = read_some(walk, (char *)tasks->list + bytes, kept - bytes);
-    else
-      length = read_some(walk, scraps, sizeof(scraps));
-    if (length <= 0)
-      break;
-    bytes += (uint64_t)length;
+  if (bytes >= tasks->room * sizeof(*tasks->list) && tasks->room < most) {
+    int error = grow(tasks, most);
+    if (error)
+      return error;
   }
-  *ret_bytes = bytes;
-  return (int)length;
+  *ret_room = (tasks->room < most ? tasks->room : most) * sizeof(*tasks->list);
+  *ret_room = *ret_room > bytes ? *ret_room - bytes : 0;
+  *ret_place = *ret_room ? (char *)tasks->list + bytes : NULL;
+  return 0;
+}
+
+/* Bytes of a walk: those of `most` records are kept, the others are counted as well. */
+static int read_walk(struct tasks *tasks, size_t most, uint64_t *ret_bytes)
+{
+  int walk = bpf_iter_create(tasks->loaded.fds[TASKS_WALK]), error = 0;
+  char scraps[SCRAPS_BYTES], *place;
+  ssize_t length = 1;
+  size_t room;
+
+  if (walk < 0)
+    return walk;
+  while (length > 0 && (error = next_place(tasks, most, *ret_bytes, &place, &room)) == 0) {
+    length = place ? read_some(walk, place, room) : read_some(walk, scraps, sizeof(scraps));
+    *ret_bytes += length > 0 ? (uint64_t)length : 0;
+  }
+  (void)close(walk);
+  return error ? error : (int)length;
 }
 
 /* Who has just slept got its processor a moment ago: what it then sees of the clocks is good. */
@@ -149,18 +159,29 @@ static void finish(struct task_record *record, int64_t offset_ns, uint64_t now_n
   }
 }
 
-int tasks_read(struct tasks *tasks, size_t most, const struct task_record **ret_list,
-               size_t *ret_count, uint64_t *ret_lost)
+/* A wish that cannot be laid down is not followed. Returns whether it was. */
+static bool wish(const struct tasks *tasks, uint32_t reader, const pid_t *tids, size_t tid_count)
 {
-  bool slept = sleep_to_set_clock(tasks);
-  int walk = bpf_iter_create(tasks->loaded.fds[TASKS_WALK]), error;
-  uint64_t bytes, now_ns;
-  size_t count;
+  struct task_wish wish = {.count = (uint32_t)tid_count};
 
-  if (walk < 0)
-    return walk;
-  error = read_walk(tasks, walk, most, &bytes);
-  (void)close(walk);
+  if (!tids || tid_count > TASK_WISH_MOST)
+    return false;
+  for (size_t i = 0; i < tid_count; i++)
+    wish.tid[i] = (uint32_t)tids[i];
+  return bpf_map_update_elem(tasks->loaded.fds[TASKS_WISHES], &reader, &wish, BPF_ANY) == 0;
+}
+
+int tasks_read(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+               const struct task_record **ret_list, size_t *ret_count, uint64_t *ret_lost)
+{
+  uint32_t reader = (uint32_t)syscall(SYS_gettid);
+  bool wished = wish(tasks, reader, tids, tid_count), slept = sleep_to_set_clock(tasks);
+  uint64_t bytes = 0, now_ns;
+  size_t count;
+  int error = read_walk(tasks, most, &bytes);
+
+  if (wished) /* it was there, so it goes */
+    (void)bpf_map_delete_elem(tasks->loaded.fds[TASKS_WISHES], &reader);
   if (error)
     return error;
   count = bytes / sizeof(*tasks->list);

@@ -21,11 +21,12 @@ struct tasks;
 int tasks_open(pid_t pid, struct tasks **ret_tasks, char *reason, size_t room);
 void tasks_close(struct tasks *tasks); /* NULL is fine */
 
-/* All its threads now, in the order in which the kernel lists them, or at most `most` of them;
- * *ret_lost counts the others. Those that have ended are left out. The list is valid until the next
+/* Its threads now, in the order in which the kernel lists them: at most `most` of them; *ret_lost counts the
+ * others. Those that have ended are left out. With `tids` (ascending) only those are wanted, and others
+ * may be left out as well: a tenth of the price where they are few. The list is valid until the next
  * call. A pid that is used again is another process: the caller holds a pidfd, and looks afterwards. 0
  * or -errno. */
-int tasks_read(struct tasks *tasks, size_t most, const struct task_record **ret_list,
-               size_t *ret_count, uint64_t *ret_lost);
+int tasks_read(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+               const struct task_record **ret_list, size_t *ret_count, uint64_t *ret_lost);
 
 #endif

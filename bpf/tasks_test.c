@@ -61,7 +61,7 @@ static const struct task_record *read_tid(struct tasks *tasks, pid_t tid)
   uint64_t lost;
   size_t count;
 
-  assert_int_equal(tasks_read(tasks, MOST, &list, &count, &lost), 0);
+  assert_int_equal(tasks_read(tasks, NULL, 0, MOST, &list, &count, &lost), 0);
   assert_int_equal(lost, 0);
   for (size_t i = 0; i < count; i++)
     if (list[i].tid == (uint32_t)tid)
