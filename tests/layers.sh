@@ -21,7 +21,7 @@ probe/beam/exact    | probe/beam/exact probe/beam/table probe/beam/mailbox probe
 probe/beam/dump     | probe/beam/dump probe/beam/wait probe/beam model |
 probe/thread          | probe/thread probe/thread/classify probe/thread/stack probe/processor probe/reach probe/process probe bpf model | linux/.*
 probe/thread/classify | probe/thread/classify probe/thread probe/processor model | linux/.*
-probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach probe model | elfutils/.*|libelf\.h|gelf\.h
+probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach probe model | elfutils/.*|libelf\.h|gelf\.h|dwarf\.h|libiberty/.*
 probe/queue   | probe/queue probe/reach probe/process probe bpf model | linux/.*
 bpf           | bpf probe/processor                            | linux/.*|bpf/.*
 store         | store model                                    | sqlite3\.h|jansson\.h
@@ -30,7 +30,7 @@ demo          | demo probe/hook                                |
 collector     | collector demo tui store probe/hook probe/beam/dump probe/process probe/reach probe bpf model | seccomp\.h|uv\.h|sqlite3\.h|jansson\.h|linux/.*
 man           | man collector tui store model                    |
 '
-others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|seccomp\.h|cap-ng\.h|bpf/.*|linux/.*'
+others='uv\.h|sqlite3\.h|jansson\.h|ncurses\.h|curses\.h|term\.h|sys/sdt\.h|uthash\.h|libelf\.h|gelf\.h|elfutils/.*|dwarf\.h|libiberty/.*|seccomp\.h|cap-ng\.h|bpf/.*|linux/.*'
 
 offend() { printf '%s\n' "$1" >&2; offences=$((offences + 1)); }
 

@@ -1,0 +1,198 @@
+/* image.c - see image.h. Not here: what an image looks like in memory (image_memory.c). */
+#include "probe/thread/stack/image.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "probe/thread/stack/image_memory.h"
+
+#if defined(__x86_64__)
+#define IMAGE_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define IMAGE_MACHINE EM_AARCH64
+#endif
+
+enum {
+  HEAD_BYTES = 4096,     /* ELF header, program headers and, mostly, the build id */
+  SEGMENTS_MOST = 1024,  /* of a file */
+  SECTIONS_MOST = 65535, /* more need an extended count, which only a file made to harm has */
+};
+
+/* libelf makes room for as many sections as the header says. */
+int image_check_header(const Elf64_Ehdr *header)
+{
+  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != IMAGE_MACHINE ||
+      (header->e_type != ET_EXEC && header->e_type != ET_DYN))
+    return -ENOEXEC;
+  if (header->e_phnum == 0 || header->e_phnum > SEGMENTS_MOST ||
+      header->e_phentsize != sizeof(Elf64_Phdr))
+    return -EPROTO;
+  if (header->e_shoff != 0 &&
+      (header->e_shnum == 0 || header->e_shnum >= SHN_LORESERVE ||
+       header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shstrndx >= header->e_shnum))
+    return -EPROTO;
+  return 0;
+}
+
+/* The file's address 0 in the target, told from where its first mapping lies. */
+static int find_bias(Elf *elf, uint64_t start, uint64_t offset, uint64_t *ret_bias)
+{
+  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  GElf_Ehdr header;
+  size_t count;
+
+  if (!gelf_getehdr(elf, &header) || elf_getphdrnum(elf, &count) || count > SEGMENTS_MOST)
+    return -EPROTO;
+  for (size_t i = 0; i < count; i++) {
+    GElf_Phdr segment;
+
+    if (!gelf_getphdr(elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
+        (segment.p_offset & ~(page - 1)) != offset)
+      continue;
+    *ret_bias = start - (segment.p_vaddr & ~(page - 1));
+    return header.e_type == ET_EXEC && *ret_bias != 0 ? -EPROTO : 0;
+  }
+  return -EPROTO;
+}
+
+/* Are the rules of a size that we may let libdw read? Without sections it takes all that follows in the file. */
+static bool rules_bounded(Elf *elf, uint64_t file_bytes)
+{
+  Elf_Scn *scn = NULL;
+  GElf_Shdr header;
+  size_t names;
+  bool sections = false;
+
+  if (elf_getshdrstrndx(elf, &names) != 0)
+    return file_bytes <= IMAGE_RULES_BYTES_MOST;
+  for (size_t i = 0; i < SECTIONS_MOST && (scn = elf_nextscn(elf, scn)); i++) {
+    const char *name;
+
+    sections = true;
+    if (!gelf_getshdr(scn, &header) || !(name = elf_strptr(elf, names, header.sh_name)))
+      continue;
+    if (strncmp(name, ".eh_frame", strlen(".eh_frame")) == 0 &&
+        (header.sh_size > IMAGE_RULES_BYTES_MOST || (header.sh_flags & SHF_COMPRESSED)))
+      return false;
+  }
+  return sections || file_bytes <= IMAGE_RULES_BYTES_MOST;
+}
+
+/* Symbols are copied out of an Elf of their own, which is gone afterwards: libelf keeps what it once read. */
+static int read_symbols(int fd, uint64_t start, uint64_t offset, struct image *image)
+{
+  Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+  int error = -EPROTO;
+
+  if (elf && elf_kind(elf) == ELF_K_ELF)
+    error = find_bias(elf, start, offset, &image->bias);
+  if (!error && symbols_read(elf, &image->symbols) == -ENOMEM)
+    error = -ENOMEM; /* broken symbols are none */
+  (void)elf_end(elf);
+  return error;
+}
+
+static int read_rules(int fd, uint64_t file_bytes, struct image *image)
+{
+  image->elf = elf_begin(fd, ELF_C_READ, NULL);
+  if (!image->elf)
+    return -EPROTO;
+  if (rules_bounded(image->elf, file_bytes))
+    image->rules = dwarf_getcfi_elf(image->elf);
+  (void)elf_cntl(image->elf, ELF_C_FDDONE); /* from now on it lives of what it has read */
+  return 0;
+}
+
+int image_of_file(int fd, uint64_t start, uint64_t offset, struct image **ret_image)
+{
+  Elf64_Ehdr header;
+  off_t bytes = lseek(fd, 0, SEEK_END);
+  struct image *image = NULL;
+  int error;
+
+  if (bytes < 0 || (uint64_t)bytes > IMAGE_FILE_BYTES_MOST ||
+      pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
+    return -ENOEXEC;
+  error = image_check_header(&header);
+  if (error)
+    return error;
+  image = calloc(1, sizeof *image);
+  if (!image)
+    return -ENOMEM;
+  error = read_symbols(fd, start, offset, image);
+  if (!error)
+    error = read_rules(fd, (uint64_t)bytes, image);
+  if (error) {
+    image_close(image);
+    return error;
+  }
+  *ret_image = image;
+  return 0;
+}
+
+/* Is this the file that the target has mapped? */
+static bool begins_alike(const struct reach_target *target, int fd, uint64_t start)
+{
+  char mapped[HEAD_BYTES], stored[HEAD_BYTES];
+  ssize_t length = pread(fd, stored, sizeof stored, 0);
+
+  return length >= (ssize_t)sizeof(Elf64_Ehdr) &&
+         reach_read(target, start, mapped, (size_t)length) == length &&
+         memcmp(mapped, stored, (size_t)length) == 0;
+}
+
+/* The file behind an image: under its path or, where that is another one's by now, what the process executes. */
+static int open_file(const struct reach_target *target, uint64_t start,
+                     const struct mapping_image *mapped)
+{
+  int fd = -1;
+
+  if (!mapped->deleted && reach_open_inside(target, mapped->path, &fd) == 0) {
+    if (begins_alike(target, fd, start))
+      return fd;
+    (void)close(fd); /* only read */
+  }
+  if (reach_exe_open(target, &fd) == 0) {
+    if (begins_alike(target, fd, start))
+      return fd;
+    (void)close(fd); /* only read */
+  }
+  return -ENOENT;
+}
+
+int image_open(const struct reach_target *target, const struct mapping *mapping,
+               const struct mapping_image *mapped, struct image **ret_image)
+{
+  const struct mapping_range *first = &mapping->ranges[mapped->first];
+  struct image *image = NULL;
+  int fd, error;
+
+  if (first->offset != 0)
+    return -ENOENT; /* without its beginning it says nothing of itself */
+  fd = open_file(target, first->start, mapped);
+  if (fd < 0)
+    return image_memory_read(target, mapping, mapped, ret_image);
+  error = image_of_file(fd, first->start, first->offset, &image);
+  (void)close(fd); /* only read */
+  if (!error)
+    *ret_image = image;
+  return error;
+}
+
+void image_close(struct image *image)
+{
+  if (!image)
+    return;
+  if (image->rules)
+    (void)dwarf_cfi_end(image->rules);
+  (void)elf_end(image->elf);
+  if (image->memory)
+    (void)munmap(image->memory, image->memory_bytes);
+  symbols_done(&image->symbols);
+  free(image);
+}
