@@ -350,6 +350,17 @@ struct census {
   char reason[SOURCE_REASON_BYTES]; /* of the first that is refused */
 };
 
+/* Is it read by a source that leaves nothing to those beneath it? */
+static bool is_taken(struct reach_target *target)
+{
+  char reason[SOURCE_REASON_BYTES];
+
+  for (const struct source *const *source = sources; *source; source++)
+    if ((*source)->whole && (*source)->probe(target, reason) == SOURCE_MINE)
+      return true;
+  return false;
+}
+
 static void count_process(struct census *census, pid_t pid)
 {
   char reason[SOURCE_REASON_BYTES] = "";
@@ -359,6 +370,8 @@ static void count_process(struct census *census, pid_t pid)
   if (reach_open(pid, &target) < 0)
     return; /* it has gone */
   verdict = census->source->probe(target, reason);
+  if (verdict == SOURCE_MINE && census->source->beneath && is_taken(target))
+    verdict = SOURCE_NOT_MINE;
   reach_close(target);
   census->readable += verdict == SOURCE_MINE;
   if (verdict == SOURCE_MINE_UNREADABLE && census->refused++ == 0)

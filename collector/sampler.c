@@ -283,20 +283,25 @@ static size_t tell_unreadable(struct sampler *s, const struct reach_target *targ
   return 1;
 }
 
+static bool is_alive(uint64_t target_key)
+{
+  struct reach_target *target = NULL;
+  bool alive = reach_open(TARGET_KEY_PID(target_key), &target) == 0 &&
+               TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == target_key;
+
+  reach_close(target);
+  return alive;
+}
+
 /* Those of them that have gone are told as well: no worker would see it. */
 static void tell_gone(struct sampler *s)
 {
   for (size_t i = 0; i < s->told_count; i++) {
     struct told told = s->told[i];
-    struct reach_target *target = NULL;
     struct sweep *sweep;
 
-    if (reach_open(TARGET_KEY_PID(told.key), &target) == 0 &&
-        TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == told.key) {
-      reach_close(target);
+    if (is_alive(told.key))
       continue;
-    }
-    reach_close(target);
     sweep = row_without_reader(told.key, source_of_tag(told.tag), TARGET_GONE, "exited");
     if (sweep)
       model_thread_post(s->model, sweep);
@@ -309,10 +314,43 @@ struct look {
   pid_t pid;
   struct reach_target *target;
   bool wanted;                      /* by pid or command: whatever a source says */
-  size_t read;                      /* by so many from now on */
+  size_t read;                      /* by so many sources by now */
+  bool whole;                       /* by one that leaves nothing to those beneath it */
   size_t expect;                    /* so many sweeps */
   char reason[SOURCE_REASON_BYTES]; /* of the last source that could not tell */
 };
+
+/* Its worker, where the source reads the target already; call it with the lock held. */
+static struct worker *find_worker(const struct sampler *s, uint64_t target_key, uint8_t tag)
+{
+  for (size_t i = 0; i < s->worker_count; i++)
+    if (worker_target_key(s->workers[i]) == target_key && worker_source(s->workers[i])->tag == tag)
+      return s->workers[i];
+  return NULL;
+}
+
+static bool is_read_by(struct sampler *s, uint64_t target_key, uint8_t tag)
+{
+  bool read;
+
+  pthread_mutex_lock(&s->lock);
+  read = find_worker(s, target_key, tag) != NULL;
+  pthread_mutex_unlock(&s->lock);
+  return read;
+}
+
+/* A source that is `whole` reads the target from now on. */
+static void stop_beneath(struct sampler *s, uint64_t target_key)
+{
+  pthread_mutex_lock(&s->lock);
+  for (const struct source *const *source = sources; *source; source++) {
+    struct worker *worker = (*source)->beneath ? find_worker(s, target_key, (*source)->tag) : NULL;
+
+    if (worker)
+      worker_stop(worker);
+  }
+  pthread_mutex_unlock(&s->lock);
+}
 
 /* The source says that it is one of its own. */
 static void begin_to_read(struct sampler *s, struct look *look, const struct source *source)
@@ -333,6 +371,9 @@ static void begin_to_read(struct sampler *s, struct look *look, const struct sou
     forget_told(s, key, source->tag);
     look->read++;
     look->expect++;
+    look->whole |= source->whole;
+    if (source->whole)
+      stop_beneath(s, key);
   } else if (error == -EDQUOT) {
     (void)snprintf(reason, sizeof(reason), "left out: %s; name it with --target",
                    room_words(error));
@@ -364,18 +405,36 @@ static void ask_source(struct sampler *s, struct look *look, const struct source
  * wanted by the name that it gives itself. */
 static void look_at(struct sampler *s, struct look *look)
 {
+  uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
   char none[SOURCE_REASON_BYTES];
 
   look->wanted = is_wanted(s, look->target);
-  for (const struct source *const *source = sources; *source; source++)
-    if (look->wanted || (*source)->names_itself)
+  for (const struct source *const *source = sources; *source; source++) {
+    if ((*source)->beneath && look->whole)
+      continue;
+    if (is_read_by(s, key, (*source)->tag)) {
+      look->read++;
+      look->whole |= (*source)->whole;
+    } else if (look->wanted || (*source)->names_itself) {
       ask_source(s, look, *source);
+    }
+  }
   if (look->read > 0) {
-    forget_told(s, TARGET_KEY(reach_start_ticks(look->target), look->pid), SOURCE_TAG_NONE);
+    forget_told(s, key, SOURCE_TAG_NONE);
   } else if (look->wanted && s->target_count > 0 && look->expect == 0) {
     sources_write_none(none, sizeof(none));
     look->expect = tell_unreadable(s, look->target, NULL, *look->reason ? look->reason : none);
   }
+}
+
+/* Nobody else would find anything in it: it need not be looked at again. */
+static bool is_settled(const struct look *look)
+{
+  size_t all = 0;
+
+  while (sources[all])
+    all++;
+  return look->whole || look->read == all;
 }
 
 /* Returns how many sweeps are to be expected from it. */
@@ -392,7 +451,7 @@ static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
     look_at(s, &look);
     reach_close(look.target);
   }
-  discovery_looked(s->discovery, pid, start_ticks, look.read > 0, clock_thread_ns() - begin,
+  discovery_looked(s->discovery, pid, start_ticks, is_settled(&look), clock_thread_ns() - begin,
                    now_ns);
   return look.expect;
 }
@@ -417,11 +476,26 @@ static struct worker *take_ended(struct sampler *s)
   return worker;
 }
 
+/* It was stopped because a source that is `whole` reads the target: its rows go. */
+static void clear_beneath(struct sampler *s, const struct worker *worker)
+{
+  const struct source *source = worker_source(worker);
+  uint64_t key = worker_target_key(worker);
+  struct sweep *sweep =
+      source->beneath && is_alive(key) ? sweep_new(key, source->tag, SWEEP_FULL) : NULL;
+
+  if (!sweep)
+    return;
+  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
+  model_thread_post(s->model, sweep);
+}
+
 static void reap_workers(struct sampler *s, uint64_t now_ns)
 {
   struct worker *worker;
 
   while ((worker = take_ended(s)) != NULL) {
+    clear_beneath(s, worker);
     if (worker_unwanted(worker))
       discovery_unwanted(s->discovery, worker_pid(worker), now_ns);
     else
@@ -572,15 +646,13 @@ struct target_ask {
 static int ask_worker(struct sampler *s, uint64_t target_key, unsigned tag, uint64_t actor,
                       enum feed_question question, feed_answer_fn *answer, void *context)
 {
+  struct worker *worker;
   int error = -ENOENT;
 
   pthread_mutex_lock(&s->lock);
-  for (size_t i = 0; i < s->worker_count && error == -ENOENT; i++) {
-    struct worker *worker = s->workers[i];
-
-    if (worker_target_key(worker) == target_key && worker_source(worker)->tag == tag)
-      error = worker_ask(worker, actor, question, answer, context);
-  }
+  worker = find_worker(s, target_key, (uint8_t)tag);
+  if (worker)
+    error = worker_ask(worker, actor, question, answer, context);
   pthread_mutex_unlock(&s->lock);
   return error == -ESRCH ? -ENOENT : error;
 }

@@ -5,6 +5,7 @@
 
 extern const struct source source_hook, source_beam, source_thread;
 
+/* Those that are `whole` before those that are `beneath`, so that a look need not be taken back. */
 const struct source *const sources[] = {
     &source_hook,
     &source_beam,

@@ -430,6 +430,7 @@ const struct source source_beam = {
             "outside without a cookie or code in the node.",
     .otherwise = "is no Erlang node",
     .budget_permille = 50,
+    .whole = true,
     .names_itself = true,
     .probe = beam_attach_probe,
     .open = source_open,
