@@ -12,6 +12,9 @@
 
 #include "probe/thread/session.h"
 
+/* Who waits, ascending; both arrays have room for all. */
+size_t edges_list_waiting(struct session *session, uint32_t *ret_indices, pid_t *ret_tids);
+
 /* Fills edge, holder and holder_target of the members at `indices`. 0, or what the route's read gave. */
 int edges_find(struct session *session, const uint32_t *indices, size_t count);
 

@@ -76,6 +76,7 @@ struct lock *locks_note(struct locks *locks, struct member *member, const struct
   lock->kind = kind_of(verdict->kind);
   lock->word = member->state.arguments[0];
   lock->owner = member->edge == EDGE_HELD && !member->holder_target ? member->holder : 0;
+  lock->had_owner |= verdict->owner != 0;
   *(verdict->for_reading ? &lock->read_waiters : &lock->write_waiters) += 1;
   lock->touched = true;
   lock->lasting |= member->lasting;

@@ -30,6 +30,7 @@ struct lock {
   uint8_t kind;                         /* enum table_kind */
   char *name;                           /* NULL: not sought yet */
   uint64_t owner;                       /* key of a thread of the target, 0 unknown or elsewhere */
+  bool had_owner;                       /* it was seen with one: certainly a lock */
   uint64_t read_waiters, write_waiters; /* at the last look */
   uint64_t wait_ns, contended_count, max_wait_ns;
   uint64_t looked_ns, waited_ns; /* last look; last one with a waiter */

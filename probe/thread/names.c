@@ -8,18 +8,20 @@
 
 #include "probe/clock.h"
 
-/* Processor time for names in one sweep. */
+/* Processor time for names in one sweep: for waits that last, and for those that may be over soon. */
 #define BUDGET_NS (10 * CLOCK_NS_PER_MS)
+#define BUDGET_FRESH_NS (3 * CLOCK_NS_PER_MS)
 
-static bool may_spend(const struct sweep *sweep)
+static bool may_spend(const struct member *member, const struct sweep *sweep)
 {
-  return sweep->kind == SWEEP_FULL && sweep->passing_ns < BUDGET_NS;
+  return sweep->kind == SWEEP_FULL &&
+         sweep->passing_ns < (member->lasting ? BUDGET_NS : BUDGET_FRESH_NS);
 }
 
 void names_site(struct session *session, struct member *member, struct sweep *sweep)
 {
   char text[STACK_TEXT_BYTES];
-  if (!session->stack || member->site_sought || !may_spend(sweep))
+  if (!session->stack || member->site_sought || !may_spend(member, sweep))
     return;
   uint64_t begin = clock_thread_ns();
   if (stack_call_site(session->stack, &member->state, text))
@@ -32,7 +34,7 @@ void names_lock(struct session *session, struct member *member, struct lock *loc
                 struct sweep *sweep)
 {
   char text[STACK_TEXT_BYTES];
-  if (lock->name || !session->stack || !may_spend(sweep))
+  if (lock->name || !session->stack || !may_spend(member, sweep))
     return;
   uint64_t begin = clock_thread_ns();
   if (stack_data_name(session->stack, lock->address, text))

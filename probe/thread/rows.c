@@ -22,7 +22,7 @@ static uint8_t state_of(const struct session *session, const struct member *memb
   case THREAD_RUNS:
     return ACTOR_RUNNING;
   case THREAD_SLEEPS: /* stopped, or waiting for a page */
-    return session->stopped ? ACTOR_SUSPENDED : ACTOR_RUNNING;
+    return session->vital.stopped ? ACTOR_SUSPENDED : ACTOR_RUNNING;
   case THREAD_CALLS:
     return member_waits(member) ? ACTOR_BLOCKED : ACTOR_RECEIVE;
   default:
@@ -94,6 +94,15 @@ static uint8_t via_of(const struct classify_verdict *verdict)
   return verdict->for_reading ? VIA_RDLOCK : VIA_LOCK;
 }
 
+/* The same lock and holder. Who waits for a holder that is no more is in another wait than who waits for
+ * somebody unknown. */
+static struct wait_id id_of(const struct member *member)
+{
+  uint64_t holder =
+      member->edge == EDGE_ORPHAN ? UINT64_MAX : member->holder ^ member->holder_target;
+  return (struct wait_id){member->verdict.lock, holder};
+}
+
 static int add_wait(const struct session *session, struct sweep *sweep, const struct member *member,
                     const struct lock *lock)
 {
@@ -102,7 +111,7 @@ static int add_wait(const struct session *session, struct sweep *sweep, const st
   if (!wait)
     return -ENOMEM;
   wait->waiter = thread_key(&member->state);
-  wait->id = (struct wait_id){member->verdict.lock, member->holder ^ member->holder_target};
+  wait->id = id_of(member);
   wait->run_count = member->state.run_count;
   wait->since_ns = member->since_ns;
   wait->object = object;

@@ -13,12 +13,7 @@
 #include "probe/thread/roster.h"
 #include "probe/thread/route.h"
 #include "probe/thread/stack/stack.h"
-
-#pragma weak stack_open
-#pragma weak stack_close
-#pragma weak stack_refresh
-#pragma weak stack_data_name
-#pragma weak stack_call_site
+#include "probe/thread/vital.h"
 
 struct session {
   struct reach_target *target;
@@ -27,8 +22,7 @@ struct session {
   struct stack *stack; /* NULL: nothing is named by symbols */
   struct roster roster;
   struct locks locks;
-  uint64_t image;                      /* of what the process executes: changes when it execs */
-  bool stopped;                        /* as last read */
+  struct vital vital;
   uint64_t lost;                       /* threads that the last read left out */
   int64_t lost_count;                  /* since it was opened */
   char complaint[SOURCE_REASON_BYTES]; /* told once, as a gap */

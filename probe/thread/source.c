@@ -12,24 +12,37 @@
 #include <string.h>
 
 #include "probe/clock.h"
-#include "probe/process/process.h"
 #include "probe/thread/edges.h"
+#include "probe/thread/route_choice.h"
 #include "probe/thread/rows.h"
 #include "probe/thread/session.h"
 #include "probe/thread/worth.h"
 
-enum { STAT_BYTES = 4096 };
+/* What was learned of a target goes, what it is stays. */
+static void session_detach(struct session *session)
+{
+  if (session->route)
+    session->route->kind->close(session->route);
+  session->route = NULL;
+  stack_close(session->stack);
+  session->stack = NULL;
+  roster_done(&session->roster);
+  locks_done(&session->locks);
+}
+
+static int session_attach(struct session *session, char reason[SOURCE_REASON_BYTES])
+{
+  session->vital = vital_read(session->target);
+  int error = route_choice_open(session->target, &session->route, reason, SOURCE_REASON_BYTES);
+  if (!error && stack_open(session->target, &session->stack) != 0)
+    session->stack = NULL; /* locks and functions go by their addresses then */
+  return error;
+}
 
 static void session_free(struct session *session)
 {
-  if (!session)
-    return;
-  if (session->route)
-    session->route->kind->close(session->route);
-  if (session->stack)
-    stack_close(session->stack);
-  roster_done(&session->roster);
-  locks_done(&session->locks);
+  if (session)
+    session_detach(session);
   free(session);
 }
 
@@ -46,16 +59,13 @@ static int source_open(struct reach_target *target, void **ret_session,
     return -ENOMEM;
   session->target = target;
   session->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
-  int error = route_proc.open(target, &session->route, reason, SOURCE_REASON_BYTES);
-  if (error)
-    goto out;
-  if (!stack_open || stack_open(target, &session->stack) != 0)
-    session->stack = NULL; /* locks and functions go by their addresses then */
+  int error = session_attach(session, reason);
+  if (error) {
+    session_free(session);
+    return error;
+  }
   *ret_session = session;
-  session = NULL;
-out:
-  session_free(session);
-  return error;
+  return 0;
 }
 
 /* ---- a failed sweep ---- */
@@ -79,25 +89,70 @@ static int give_failed(const struct session *session, int error, struct sweep **
 
 /* ---- a read ---- */
 
+/* After an exec nothing of what was learned is true any more. */
+static int follow_exec(struct session *session)
+{
+  char reason[SOURCE_REASON_BYTES];
+  struct vital was = session->vital;
+  session->vital = vital_read(session->target);
+  if (!was.image || !session->vital.image || was.image == session->vital.image)
+    return 0;
+  session_detach(session);
+  return session_attach(session, reason);
+}
+
+/* A route may fail where another does not; that is told once. */
+static int change_route(struct session *session, int error)
+{
+  struct route *route = error != -ESRCH && error != -ENOMEM && reach_alive(session->target)
+                            ? route_choice_instead(session->target, session->route)
+                            : NULL;
+  if (!route)
+    return error;
+  (void)snprintf(session->complaint, sizeof session->complaint,
+                 "reading threads by %s failed (%s): read by %s from now on",
+                 session->route->kind->name, strerror(-error), route->kind->name);
+  session->route->kind->close(session->route);
+  session->route = route;
+  return 0;
+}
+
 static int read_all(struct session *session, uint64_t now_ns)
 {
   const struct thread_state *list;
   size_t count;
-  int error = session->route->kind->read(session->route, NULL, 0, &list, &count, &session->lost);
+  int error = session->route ? 0 : -EACCES; /* after an exec into what may not be read */
+  if (!error)
+    error = session->route->kind->read(session->route, NULL, 0, &list, &count, &session->lost);
+  if (error && session->route && change_route(session, error) == 0)
+    error = session->route->kind->read(session->route, NULL, 0, &list, &count, &session->lost);
   return error ? error : roster_take_all(&session->roster, list, count, now_ns);
 }
 
-/* Who waits, ascending. */
-static size_t list_waiting(const struct roster *roster, uint32_t *indices, pid_t *tids)
+/* ---- facts ---- */
+
+static void add_gap(struct session *session, struct sweep *sweep, uint64_t count,
+                    const char *reason)
 {
-  size_t count = 0;
-  for (size_t i = 0; i < roster->count; i++) {
-    if (roster->list[i].gone || !member_waits(&roster->list[i]))
-      continue;
-    tids[count] = roster->list[i].state.tid;
-    indices[count++] = (uint32_t)i;
-  }
-  return count;
+  struct sweep_gap *gap = count ? sweep_add_gap(sweep) : NULL;
+  if (!gap)
+    return;
+  gap->reason = sweep_add_text(sweep, reason, strlen(reason));
+  gap->count = (int64_t)count;
+  session->lost_count += gap->count;
+}
+
+static void tell_gaps(struct session *session, struct sweep *sweep)
+{
+  add_gap(session, sweep, session->lost, "too many threads: some were not read");
+  add_gap(session, sweep, session->locks.lost, "too many locks with waiters: some have no row");
+  session->locks.lost = 0;
+  struct sweep_gap *gap = session->complaint[0] ? sweep_add_gap(sweep) : NULL;
+  if (!gap)
+    return;
+  gap->reason = sweep_add_text(sweep, session->complaint, strlen(session->complaint));
+  gap->count = VALUE_UNKNOWN;
+  session->complaint[0] = '\0';
 }
 
 static void fill_target(struct session *session, struct sweep *sweep)
@@ -106,9 +161,13 @@ static void fill_target(struct session *session, struct sweep *sweep)
   if (sweep->kind != SWEEP_FULL)
     return;
   const char *route = session->route->kind->name;
-  sweep->target.version = sweep_add_text(sweep, route, strlen(route));
-  sweep->target.state = session->stopped ? TARGET_STOPPED : TARGET_RUNNING;
+  sweep->target.version = sweep_add_format(sweep, "by %s", route);
+  sweep->target.state = session->vital.stopped ? TARGET_STOPPED : TARGET_RUNNING;
+  tell_gaps(session, sweep);
+  sweep->target.lost_count = session->lost_count;
 }
+
+/* ---- sweeps ---- */
 
 struct looked {
   uint32_t *indices;
@@ -130,6 +189,9 @@ static int source_sweep(void *context, struct sweep **ret_sweep)
   if (!sweep)
     return -ENOMEM;
   sweep->begin_ns = clock_mono_ns();
+  error = follow_exec(session);
+  if (error)
+    goto out;
   if (session->stack)
     stack_refresh(session->stack);
   error = read_all(session, sweep->begin_ns);
@@ -140,8 +202,8 @@ static int source_sweep(void *context, struct sweep **ret_sweep)
   error = -ENOMEM;
   if (!looked.indices || !looked.tids)
     goto out;
-  error = edges_find(session, looked.indices,
-                     list_waiting(&session->roster, looked.indices, looked.tids));
+  error =
+      edges_find(session, looked.indices, edges_list_waiting(session, looked.indices, looked.tids));
   if (!error)
     error = rows_fill(session, sweep, NULL, 0);
   if (error)
@@ -174,7 +236,10 @@ static int source_round(void *context, struct sweep **ret_sweep)
   if (!sweep || !looked.indices || !looked.tids)
     goto out;
   sweep->begin_ns = clock_mono_ns();
-  waiting = list_waiting(&session->roster, looked.indices, looked.tids);
+  error = -EACCES;
+  if (!session->route)
+    goto out;
+  waiting = edges_list_waiting(session, looked.indices, looked.tids);
   error = session->route->kind->read(session->route, looked.tids, waiting, &list, &count, &lost);
   if (error)
     goto out;
