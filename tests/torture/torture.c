@@ -23,8 +23,8 @@
 #include "probe/reach/reach.h"
 #include "probe/source.h"
 
-extern const struct source source_beam;
-static const struct source *const sources[] = {&source_beam};
+extern const struct source source_beam, source_thread;
+static const struct source *const sources[] = {&source_beam, &source_thread};
 
 enum { TARGETS_MOST = 16, ROUNDS = 10, ALERTS_TOLD = 10 };
 
