@@ -3,13 +3,14 @@
 
 #include <stdio.h>
 
-extern const struct source source_hook, source_beam, source_thread;
+extern const struct source source_hook, source_beam, source_thread, source_queue;
 
 /* Those that are `whole` before those that are `beneath`, so that a look need not be taken back. */
 const struct source *const sources[] = {
     &source_hook,
     &source_beam,
     &source_thread,
+    &source_queue,
     NULL,
 };
 
