@@ -12,6 +12,7 @@
 /* What a wait round reads again, and why. */
 enum reader_interest {
   READER_BLOCKED, /* has a row in the round, and waits */
+  READER_RUNS,    /* has a row: on a thread, which may be blocked where another source sees it */
   READER_QUEUED,  /* has a row: waits for a thread of a pool that somebody blocked occupies */
   READER_POOL,    /* has a row: that pool */
   READER_HOLDS,   /* read for the tables that it holds */
@@ -43,7 +44,10 @@ struct reader {
  * what is half written, and nothing but the mapped regions can be read. -ENOMEM. */
 int reader_sweep(struct reader *reader, bool dead, struct sweep **ret_sweep);
 
-/* The actors that were blocked in the last sweep, as a ROUND; and where some of them keep the
+/* Of those that run on a thread, so many are read again in a round. */
+enum { READER_RUNNERS_MOST = 1024 };
+
+/* The actors that were blocked in the last sweep or on a thread, as a ROUND; and where some of them keep the
  * threads of a pool, that pool and who is queued for it. One that has closed since is told as
  * exiting, without waits. -ENOMEM. */
 int reader_round(struct reader *reader, struct sweep **ret_sweep);

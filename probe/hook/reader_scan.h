@@ -66,6 +66,7 @@ struct reader_scan {
   uint64_t now_ns;    /* CLOCK_MONOTONIC when the scan began */
   struct reader_array holds, pending, mailboxes, adopted;
   uint32_t edges;      /* looked at so far */
+  uint32_t runners;    /* taken for the rounds */
   uint64_t torn_count; /* slots */
   bool edges_lost;
   bool no_memory;

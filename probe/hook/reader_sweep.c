@@ -209,6 +209,7 @@ static bool is_of_interest(const struct sweep *sweep, const struct reader_array 
     owner = find_row(sweep, watched->of);
     return owner && owner->state == ACTOR_BLOCKED;
   case READER_BLOCKED:
+  case READER_RUNS:
   case READER_HOLDS:
     break;
   }
@@ -242,6 +243,9 @@ static void watch_row(struct reader *reader, struct reader_scan *scan,
     watched.of = row->pool & IMPASSE_REF_MASK;
   } else if (row->kind == ACTOR_KIND_POOL) {
     watched.interest = READER_POOL;
+  } else if (row->tid && scan->runners < READER_RUNNERS_MOST) {
+    watched.interest = READER_RUNS;
+    scan->runners++;
   } else if (holds) {
     watched.interest = READER_HOLDS;
   } else {

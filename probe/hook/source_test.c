@@ -346,6 +346,49 @@ static void a_contained_process_is_itself_and_its_threads_have_our_numbers(void 
   test_target_end(&outside);
 }
 
+/* ---- threads ---- */
+
+static void run_and_lay_down(void *context, int in, int out)
+{
+  (void)context;
+  struct impasse_pool none = {impasse_unknown()};
+  struct impasse_worker worker = impasse_worker_begin(none);
+  struct impasse_actor first = impasse_actor_open(impasse_text("first"));
+  struct impasse_actor second = impasse_actor_open(impasse_text("second"));
+  test_child_await(in);
+  impasse_run_begin(&worker, first);
+  test_child_tell(out);
+  test_child_await(in);
+  impasse_run_end(first, IMPASSE_RECEIVE);
+  impasse_run_begin(&worker, second);
+  test_child_tell(out);
+  test_child_await(in);
+}
+
+/* A thread may be blocked where only another source sees it: which actor it runs is read as often as
+ * that. */
+static void a_round_reads_again_who_is_on_a_thread(void **state)
+{
+  (void)state;
+  struct test_target target = test_target_start(run_and_lay_down, NULL);
+  uint32_t tid = (uint32_t)target.child.pid;
+  test_child_step(&target.child);
+  test_target_open(&target);
+  const struct sweep *sweep = test_target_sweep(&target);
+  assert_int_equal(test_actor(sweep, "first")->tid, tid);
+  assert_int_equal(test_actor(sweep, "second")->tid, 0);
+  sweep = test_target_round(&target);
+  assert_int_equal(test_actor(sweep, "first")->tid, tid);
+  assert_null(test_find(sweep, "second"));
+  test_child_step(&target.child);
+  sweep = test_target_round(&target);
+  assert_int_equal(test_actor(sweep, "first")->tid, 0); /* laid down: it is nobody's now */
+  sweep = test_target_sweep(&target);
+  assert_int_equal(test_actor(sweep, "first")->tid, 0);
+  assert_int_equal(test_actor(sweep, "second")->tid, tid);
+  test_target_end(&target);
+}
+
 /* ---- closed descriptors ---- */
 
 struct closing {
@@ -439,6 +482,7 @@ int main(void)
       cmocka_unit_test(a_forked_child_is_silent_until_it_calls_and_then_itself),
       cmocka_unit_test(a_child_whose_parent_is_gone_is_silent_too),
       cmocka_unit_test(a_contained_process_is_itself_and_its_threads_have_our_numbers),
+      cmocka_unit_test(a_round_reads_again_who_is_on_a_thread),
       cmocka_unit_test(closed_descriptors_are_no_hindrance),
       cmocka_unit_test(closed_descriptors_are_no_hindrance_without_privileges),
   };
