@@ -438,38 +438,58 @@ static void locate_nodes(struct build *b)
 }
 
 /* Unread holders are free: any of them ends an any-wait, an all-wait does not wait for them. */
+static void fill_holders(struct build *b, struct waitgraph_group *group, const uint32_t *rows,
+                         uint32_t count, uint32_t *edges)
+{
+  group->holder_first = *edges;
+  for (uint32_t h = 0; h < count; h++) {
+    if (rows[h] == TICK_NO_ROW)
+      group->open = true;
+    else
+      b->holders[(*edges)++] = b->out->node_of_row[rows[h]];
+  }
+  group->holder_count = *edges - group->holder_first;
+}
+
+/* Is nobody but these holders able to end the wait? A timer ends one as surely as a holder does. */
+static bool is_exclusive(const struct build *b, const struct sweep_wait *wait,
+                         struct wait_memory *memory, const uint32_t *rows)
+{
+  bool exclusive = wait->exclusive && wait->timeout == TIMEOUT_NONE;
+
+  for (uint32_t h = 0; h < wait->holder_count; h++) {
+    const struct tick_joint *joint = tick_joints_find(&b->out->joints, rows[h]);
+
+    if (joint && !tick_joint_is_alone(joint, memory))
+      exclusive = false;
+  }
+  return exclusive;
+}
+
 static void fill_group(struct build *b, uint32_t node, const struct tick_waiting *waiting,
                        uint32_t i, uint32_t *edges)
 {
   const struct tick_feed *feed = b->feeds[waiting->feed];
   const struct sweep_wait *wait = &feed->sweep->waits[i];
-  const struct wait_memory *memory = &feed->waits[i];
-  const uint32_t *rows = b->out->holder_rows + b->out->holder_first[waiting->feed];
+  struct wait_memory *memory = &feed->waits[i];
+  const uint32_t *rows =
+      b->out->holder_rows + b->out->holder_first[waiting->feed] + wait->holder_first;
+  uint64_t end_first_ns = memory->undecided ? UINT64_MAX : memory->end_first_ns;
   struct waitgraph_group *group = &b->groups[b->out->graph.group_count];
 
   *group = (struct waitgraph_group){
       .node = node,
-      .holder_first = *edges,
       .needs = wait->needs,
       .open = wait->open,
       .timed = wait->timeout != TIMEOUT_NONE,
-      .fresh = memory->end_first_ns >= memory->begin_last_ns,
+      .fresh = end_first_ns >= memory->begin_last_ns,
   };
-  for (uint32_t h = 0; h < wait->holder_count; h++) {
-    uint32_t row = rows[wait->holder_first + h];
-
-    if (row == TICK_NO_ROW)
-      group->open = true;
-    else
-      b->holders[(*edges)++] = b->out->node_of_row[row];
-  }
-  group->holder_count = *edges - group->holder_first;
+  fill_holders(b, group, rows, wait->holder_count, edges);
   b->out->group_wait[b->out->graph.group_count] = i;
-  /* A timer ends a wait as surely as a holder does: what it may end is never proven. */
   b->out->spans[b->out->graph.group_count++] = (struct certainty_span){
-      .end_first_ns = memory->end_first_ns,
+      .end_first_ns = end_first_ns,
       .begin_last_ns = memory->begin_last_ns,
-      .exclusive = wait->exclusive && wait->timeout == TIMEOUT_NONE,
+      .exclusive = is_exclusive(b, wait, memory, rows),
   };
 }
 

@@ -3,8 +3,9 @@
 #include "model/tick_joint.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
+
+#define UNDECIDED_NS 2500000000ull /* actors are read every second */
 
 /* A thread, or an actor that says that it is on one. */
 struct rider {
@@ -95,32 +96,71 @@ static bool runs_in_wait(const struct rider *actor, struct wait_memory *wait)
          lies_within(memory->before_begin_ns, memory->before_end_ns, wait);
 }
 
+/* What is said of one thread. */
+struct claims {
+  const struct rider *running, *waiting; /* one of each */
+  size_t running_count, sure_count, waiting_count;
+};
+
+/* `wait` is the thread's own, NULL where it has none. */
+static struct claims weigh_claims(const struct finder *f, const struct rider *actors, size_t count,
+                                  struct wait_memory *wait)
+{
+  struct claims claims = {0};
+
+  for (size_t i = 0; i < count; i++) {
+    const struct rider *actor = &actors[i];
+    bool sure =
+        wait ? runs_in_wait(actor, wait) : actor->feed->actors[actor->index].before_end_ns != 0;
+
+    if (find_waiting(f, actor->row)) {
+      claims.waiting = actor;
+      claims.waiting_count++;
+      continue;
+    }
+    claims.running_count++;
+    claims.sure_count += sure;
+    if (sure)
+      claims.running = actor;
+  }
+  return claims;
+}
+
+static bool waits_for_somebody(const struct rider *thread, const struct tick_waiting *waiting)
+{
+  return waiting && thread->feed->sweep->waits[waiting->wait_first].holder_count > 0;
+}
+
 /* The actor that a thread runs, of `count` that say so; NULL where nobody can tell. */
 static const struct rider *find_innermost(const struct finder *f, const struct rider *thread,
                                           const struct rider *actors, size_t count)
 {
   const struct tick_waiting *waiting = find_waiting(f, thread->row);
   struct wait_memory *wait = waiting ? &thread->feed->waits[waiting->wait_first] : NULL;
-  const struct rider *runs = NULL, *waits = NULL;
-  size_t running = 0, blocked = 0;
+  struct claims claims = weigh_claims(f, actors, count, wait);
 
-  for (size_t i = 0; i < count; i++) {
-    const struct rider *actor = &actors[i];
+  if (wait)
+    wait->undecided = claims.running_count > 0 && claims.sure_count == 0 &&
+                      wait->begin_last_ns < wait->end_first_ns + UNDECIDED_NS;
+  if (claims.running_count == 0)
+    return claims.waiting_count == 1 && !waits_for_somebody(thread, waiting) ? claims.waiting
+                                                                             : NULL;
+  if (claims.sure_count != 1 || (!wait && claims.running_count > 1))
+    return NULL;
+  if (wait)
+    wait->runner = claims.running->feed->sweep->actors[claims.running->index].key;
+  return claims.running;
+}
 
-    if (find_waiting(f, actor->row)) {
-      waits = actor;
-      blocked++;
-    } else if (wait ? runs_in_wait(actor, wait)
-                    : actor->feed->actors[actor->index].before_end_ns != 0) {
-      runs = actor;
-      running++;
-    }
-  }
-  if (running == 1 && wait)
-    wait->runner = runs->feed->sweep->actors[runs->index].key;
-  if (running > 0)
-    return running == 1 ? runs : NULL;
-  return blocked == 1 ? waits : NULL;
+static uint64_t calls_since(const struct finder *f, const struct rider *actor)
+{
+  const struct tick_waiting *waiting = find_waiting(f, actor->row);
+  uint64_t since = 0;
+
+  for (uint32_t i = 0; waiting && i < waiting->wait_count; i++)
+    if (actor->feed->waits[waiting->wait_first + i].end_first_ns > since)
+      since = actor->feed->waits[waiting->wait_first + i].end_first_ns;
+  return since;
 }
 
 static int reserve(struct tick_joints *joints, size_t more)
@@ -149,8 +189,12 @@ static void join(struct tick_joints *joints, const struct finder *f, const struc
       continue;
     actor = find_innermost(f, &riders[i], &riders[i + 1], end - i - 1);
     if (actor)
-      joints->list[joints->count++] =
-          (struct tick_joint){riders[i].row, actor->row, {f->target, actor->feed, actor->index}};
+      joints->list[joints->count++] = (struct tick_joint){
+          .thread_row = riders[i].row,
+          .actor_row = actor->row,
+          .actor = {f->target, actor->feed, actor->index},
+          .calls_since_ns = calls_since(f, actor),
+      };
   }
 }
 
@@ -199,6 +243,15 @@ const struct tick_joint *tick_joints_find(const struct tick_joints *joints, uint
   return joints->count == 0
              ? NULL
              : bsearch(&wanted, joints->list, joints->count, sizeof(wanted), compare_joints);
+}
+
+bool tick_joint_is_alone(const struct tick_joint *joint, struct wait_memory *wait)
+{
+  const struct sweep *full = joint->actor.feed->sweep;
+
+  if (lies_within(full->begin_ns, full->end_ns, wait))
+    wait->alone_ns = full->begin_ns;
+  return joint->calls_since_ns <= wait->alone_ns;
 }
 
 void tick_joints_done(struct tick_joints *joints)

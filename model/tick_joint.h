@@ -16,8 +16,14 @@
  *        its wait                 |----- known to last ------|
  *        actor                           |- read: on it -|
  *
+ *    Until that is known for a thread's wait, what is found through it is not sure: it would be told
+ *    of the thread now and of the actor a moment later. After UNDECIDED_NS it is the thread's.
+ *
  *    An actor that is in a wait of its own, and keeps its thread meanwhile, is on it for as long as
- *    this wait lasts. So whoever waits for something of the thread waits for it.
+ *    this wait lasts. So whoever waits for something of the thread waits for it, unless another actor
+ *    was taken up on top of it (a worker that helps while it waits): only a full sweep would see that
+ *    one, and before there was one during the wait nothing is proven. Does the thread wait for
+ *    somebody itself meanwhile, then the two are not one: each waits for its own.
  *
  *    A thread without a wait holds nobody up for good: two reads of the actor in a row are enough to
  *    call it by the actor's name.
@@ -30,6 +36,7 @@
 #ifndef IMPASSE_MODEL_TICK_JOINT_H
 #define IMPASSE_MODEL_TICK_JOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +62,8 @@ struct tick_waiting {
 struct tick_joint {
   uint32_t thread_row, actor_row;
   struct tick_row actor;
+  /* the actor is in a wait of its own, which counts: seen first by a read that ended then; else 0 */
+  uint64_t calls_since_ns;
 };
 
 struct tick_joints {
@@ -70,6 +79,10 @@ void tick_joints_sort(struct tick_joints *joints);
 
 /* That of a thread's row, or NULL. */
 const struct tick_joint *tick_joints_find(const struct tick_joints *joints, uint32_t thread_row);
+
+/* Was the actor seen to be alone on the thread while this wait for the thread lasted? It is remembered
+ * beside the wait. */
+bool tick_joint_is_alone(const struct tick_joint *joint, struct wait_memory *wait);
 
 void tick_joints_done(struct tick_joints *joints);
 

@@ -410,6 +410,7 @@ static void inherit_wait(const struct seen_wait *was, const struct wait_memory *
     return;
   }
   memory->bearers = old->bearers;
+  memory->alone_ns = old->alone_ns;
   memory->end_first_ns = old->end_first_ns;
   if (memory->begin_last_ns < old->begin_last_ns)
     memory->begin_last_ns = old->begin_last_ns;

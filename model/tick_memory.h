@@ -49,10 +49,12 @@ struct wait_memory {
   uint64_t begin_last_ns; /* begin of the last one */
   uint64_t since_ns;      /* since when it lasts, whoever held it up meanwhile; 0 = unknown */
   uint64_t bearers;       /* who had the names of its holders when they were found; 0 = not found */
-  uint64_t runner; /* the actor that the thread runs which waits (tick_joint.h); 0 = unknown */
+  uint64_t runner;   /* the actor that the thread runs which waits (tick_joint.h); 0 = unknown */
+  uint64_t alone_ns; /* when the actor that holds it up was alone on its thread; 0 = unknown */
   struct callgraph_place edge;
-  uint32_t hint; /* row of its first holder in the feed where it was found last */
-  bool counted;  /* its episode is in the call graph */
+  uint32_t hint;  /* row of its first holder in the feed where it was found last */
+  bool counted;   /* its episode is in the call graph */
+  bool undecided; /* its waiter is a thread of which an actor may be told (tick_joint.h) */
 };
 
 /* Beside a table: what came of the last full sweep or part that had it. */

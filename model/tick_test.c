@@ -855,8 +855,14 @@ static void an_actor_and_its_thread_are_one_node(void **context)
   expect_verdict(w, KEY(1), "deadlock", "suspected");
   pass(w, 0.1);
   step(w, actors_on_threads(w)); /* the call is the same as well */
+  expect_verdict(w, KEY(2), "deadlock", "confirmed");
+  pass(w, 0.1);
+  step(w, threads_of(w, 7)); /* and nobody else was on 102 while 101 waited for it and 2 called */
   expect_verdict(w, KEY(2), "deadlock", "proven");
   expect_verdict(w, KEY(1), "deadlock", "proven");
+  pass(w, 0.1);
+  step(w, actors_on_threads(w));
+  expect_verdict(w, KEY(2), "deadlock", "proven");
 }
 
 static void what_a_joined_thread_waits_for_is_told_once(void **context)
@@ -937,22 +943,22 @@ static void reads_that_overlap_are_joined_by_the_read_before(void **context)
   assert_true(has_wait(w, THREAD(101)));
   pass(w, 0.1);
   step2(w, actors_on_threads(w), threads_of(w, 7));
-  expect_verdict(w, KEY(1), "deadlock", "proven");
+  expect_verdict(w, KEY(1), "deadlock", "confirmed");
 }
 
 static void of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermost(void **context)
 {
   struct world *w = *context;
 
-  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+  for (int i = 0; i < 4; i++, pass(w, 0.1)) {
     struct sweep *hook = actors_on_threads(w);
 
     calls(hook, KEY(3), KEY(1), 2); /* on the same thread, put aside in a call to 1 */
     hook->actors[2].tid = 101;
     step2(w, hook, threads_of(w, 7));
   }
-  expect_verdict(w, KEY(1), "deadlock", "proven");
-  expect_verdict(w, KEY(3), "victim", "proven");
+  expect_verdict(w, KEY(1), "deadlock", "confirmed");
+  expect_verdict(w, KEY(3), "victim", "confirmed");
   for (int i = 0; i < 3; i++, pass(w, 0.1)) {
     struct sweep *hook = actors_on_threads(w);
 
@@ -964,26 +970,66 @@ static void of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermos
   assert_true(has_wait(w, THREAD(101)));
 }
 
+/* 1 calls 3, which runs; its thread waits for a lock that the thread of 2 has, which calls 1. */
+static struct sweep *actors_in_calls(const struct world *w)
+{
+  struct sweep *hook = read_full(w);
+
+  (void)calls(hook, KEY(1), KEY(3), 1);
+  hook->actors[0].tid = 101;
+  (void)calls(hook, KEY(2), KEY(1), 1);
+  hook->actors[1].tid = 102;
+  has_actor(hook, KEY(3), ACTOR_RUNNING);
+  return hook;
+}
+
 static void an_open_call_of_the_actor_overrides_its_threads_wait(void **context)
 {
   struct world *w = *context;
 
-  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
-    struct sweep *hook = read_full(w);
-
-    (void)calls(hook, KEY(1), KEY(3), 1); /* 3 runs; what its thread waits on is how 1 waits */
-    hook->actors[0].tid = 101;
-    (void)calls(hook, KEY(2), KEY(1), 1);
-    hook->actors[1].tid = 102;
-    has_actor(hook, KEY(3), ACTOR_RUNNING);
-    step2(w, hook, threads_of(w, 7));
-  }
-  for (uint32_t i = 0; i < snapshot_rows(w->snapshot, RELATION_WAITS); i++) {
+  for (int i = 0; i < 3; i++, pass(w, 0.1))
+    step2(w, actors_in_calls(w), threads_of(w, 7));
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 3);
+  for (uint32_t i = 0; i < 3; i++) {
     assert_int_equal(snapshot_enum(w->snapshot, RELATION_WAITS, WAITS_VERDICT, i), VERDICT_FREE);
     assert_int_equal(snapshot_int(w->snapshot, RELATION_WAITS, WAITS_CORE, i), VALUE_UNKNOWN);
   }
-  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 3);
-  assert_false(has_wait(w, THREAD(101))); /* shown as one more wait of the actor */
+}
+
+/* Two threads that have each other's locks stay found, whatever their actors are about. */
+static void an_open_call_does_not_hide_a_deadlock_of_threads(void **context)
+{
+  struct world *w = *context;
+
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *threads = read_source(w, TARGET, SOURCE_TAG_THREAD, SWEEP_FULL);
+
+    for (uint32_t n = 0; n < 2; n++) {
+      calls(threads, THREAD(101 + n), THREAD(102 - n), 1 + n)->exclusive = true;
+      threads->actors[n].tid = 101 + n;
+    }
+    step2(w, actors_in_calls(w), threads);
+  }
+  expect_verdict(w, THREAD(101), "deadlock", "proven");
+  expect_verdict(w, THREAD(102), "deadlock", "proven");
+  expect_verdict(w, KEY(1), "free", "unknown");
+}
+
+/* A worker that helps while it waits: who waits for what it has locked does not wait for the call. */
+static void who_is_taken_up_within_a_call_is_on_the_thread(void **context)
+{
+  struct world *w = *context;
+
+  read_threads_twice(w);
+  pass(w, 0.1);
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *hook = actors_on_threads(w);
+
+    has_actor(hook, KEY(3), ACTOR_RUNNING)->tid = 102;
+    step2(w, hook, threads_of(w, 7));
+    expect_verdict(w, KEY(1), "free", "unknown");
+    expect_verdict(w, KEY(2), "free", "unknown");
+  }
 }
 
 /* --- names, tables --- */
@@ -1370,6 +1416,8 @@ int main(void)
       TEST(reads_that_overlap_are_joined_by_the_read_before),
       TEST(of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermost),
       TEST(an_open_call_of_the_actor_overrides_its_threads_wait),
+      TEST(an_open_call_does_not_hide_a_deadlock_of_threads),
+      TEST(who_is_taken_up_within_a_call_is_on_the_thread),
       TEST(a_name_that_changes_hands_is_told),
       TEST(tables_tell_the_share_of_time),
       TEST(a_part_counts_for_rates_and_leaves_the_rest_as_it_was),

@@ -299,9 +299,18 @@ static void do_pool(struct scenario *sc, const struct line *line)
   sc->world->actors[i].flags |= SWEEP_ACTOR_POOL_SIZE;
 }
 
+/* on NAME TID, on NAME THREAD, on NAME - */
 static void do_on(struct scenario *sc, const struct line *line)
 {
-  actor_of(sc, line)->tid = (uint32_t)number(sc, line, word(sc, line, 2));
+  const char *thread = word(sc, line, 2);
+  struct world_actor *a = actor_of(sc, line);
+
+  if (strcmp(thread, "-") == 0)
+    a->tid = 0;
+  else if (isdigit((unsigned char)*thread))
+    a->tid = (uint32_t)number(sc, line, thread);
+  else
+    a->tid = sc->world->actors[find_actor(sc, line, thread)].tid;
 }
 
 static size_t list_holders(struct scenario *sc, const struct line *line, const char *list,

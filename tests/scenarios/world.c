@@ -280,6 +280,7 @@ static void read_actor(const struct world *world, struct world_actor *a, struct 
   for (size_t i = 0; i < a->wait_count; i++)
     read_wait(world, a, &a->waits[i], sweep);
   a->seen_blocked = a->wait_count > 0;
+  a->seen_on_thread = a->tag == SOURCE_TAG_HOOK && a->tid != 0;
 }
 
 static void read_table(const struct world *world, const struct world_table *t, struct sweep *sweep)
@@ -319,8 +320,8 @@ static void read_target(const struct world *world, const char *runtime, struct s
 
 static bool is_read(const struct world_actor *actor, uint8_t tag, enum sweep_kind kind)
 {
-  return actor->tag == tag &&
-         (kind == SWEEP_FULL || actor->seen_blocked || (kind == SWEEP_PART && actor->hot));
+  return actor->tag == tag && (kind == SWEEP_FULL || actor->seen_blocked || actor->seen_on_thread ||
+                               (kind == SWEEP_PART && actor->hot));
 }
 
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,

@@ -43,13 +43,14 @@ struct world_actor {
   uint64_t pool; /* key */
   uint32_t tid;
   uint32_t generation;
-  uint8_t tag;       /* enum source_tag */
-  uint8_t kind;      /* enum actor_kind */
-  uint8_t state;     /* of an actor without waits */
-  uint8_t flags;     /* enum sweep_actor_flags */
-  bool seen_blocked; /* by the last read of it: wait rounds read it again */
-  bool hot;          /* parts read it, too */
-  bool at_least;     /* its mailbox holds more than can be seen */
+  uint8_t tag;         /* enum source_tag */
+  uint8_t kind;        /* enum actor_kind */
+  uint8_t state;       /* of an actor without waits */
+  uint8_t flags;       /* enum sweep_actor_flags */
+  bool seen_blocked;   /* by the last read of it: wait rounds read it again */
+  bool seen_on_thread; /* an actor: they read it again as well */
+  bool hot;            /* parts read it, too */
+  bool at_least;       /* its mailbox holds more than can be seen */
   int64_t capacity, memory_bytes, memory_per_s;
   int64_t put_base, take_base, work_base;    /* counters at flow_since_ns ... */
   int64_t put_per_s, take_per_s, work_per_s; /* ... and what they gain from then on */
@@ -126,7 +127,7 @@ struct world_reader {
 };
 
 /* One sweep, part or wait round of the actors of one source, beginning now. A round reads what the
- * last read of each actor saw blocked, a part that and what is hot. */
+ * last read of each actor saw blocked or on a thread, a part that and what is hot. */
 struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind,
                           const struct world_reader *reader);
 
