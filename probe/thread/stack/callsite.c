@@ -151,3 +151,21 @@ bool callsite_is_wrapper(const char *function)
       return true;
   return false;
 }
+
+void callsite_of_thread(const char *function, char *ret_text, size_t room)
+{
+  static const char run[] = "std::thread::_State_impl<", tuple[] = "std::tuple<";
+  const char *first = strncmp(function, run, sizeof run - 1) == 0 ? strstr(function, tuple) : NULL;
+  size_t length = 0, depth = 0;
+
+  if (first)
+    for (first += sizeof tuple - 1; first[length] && length < room - 1; length++) {
+      depth += strchr("<({", first[length]) != NULL;
+      if (depth == 0 && strchr(",>", first[length]))
+        break;
+      depth -= depth && strchr(">)}", first[length]);
+    }
+  if (first)
+    memcpy(ret_text, first, length);
+  ret_text[length] = '\0';
+}

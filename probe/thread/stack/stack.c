@@ -19,9 +19,10 @@
 #include "probe/thread/stack/unwind.h"
 
 enum {
-  NUMBER_BYTES = 24,
-  MODULE_BYTES = 64
-}; /* of a text: "+0x" with its digits and what stands around, a library */
+  NUMBER_BYTES = 24,    /* of a text: "+0x", its digits, and what stands around a library */
+  MODULE_BYTES = 48,    /* ... a library */
+  LONG_NAME_BYTES = 512 /* of names that tell more than is shown of them */
+};
 
 struct stack {
   struct space space;
@@ -146,7 +147,7 @@ void stack_code_name(struct stack *stack, uint64_t pc, char ret_text[STACK_TEXT_
   } else if (place.symbol) {
     demangle(base_name(place.mapped), module, sizeof module);
     demangle(symbols_name(&place.image->symbols, place.symbol), ret_text,
-             STACK_TEXT_BYTES - NUMBER_BYTES - MODULE_BYTES);
+             STACK_TEXT_BYTES - NUMBER_BYTES - strlen(module));
     append(ret_text, "+0x%" PRIx64 " (%s)", pc - place.image->bias - place.symbol->value, module);
   } else {
     name_offset(stack, &place, pc, ret_text);
@@ -211,30 +212,31 @@ int stack_unwind(struct stack *stack, const struct thread_state *thread,
   return (int)room;
 }
 
-/* Is the frame one of those that only carry the wait out? */
-static bool only_carries(const struct place *place, const char *name)
-{
-  return callsite_is_library(base_name(place->mapped)) ||
-         (place->symbol && callsite_is_wrapper(name));
-}
-
-/* The first frame that does more than carry the wait out. */
+/* The first frame that does more than carry the wait out. A thread of C++ whose function was inlined into the library's
+ * template has none; then the template, which tells the function. */
 static void search_call_site(struct stack *stack, const struct memo_entry *entry,
                              char ret_text[STACK_TEXT_BYTES])
 {
+  char name[LONG_NAME_BYTES];
+
+  ret_text[0] = '\0';
   for (size_t i = 0; i < entry->count; i++) {
     struct place place = find_place(stack, entry->frames[i].pc);
 
-    if (!place.mapped)
+    if (!place.mapped || callsite_is_library(base_name(place.mapped)))
       continue;
-    if (place.symbol)
-      demangle(symbols_name(&place.image->symbols, place.symbol), ret_text, STACK_TEXT_BYTES);
-    else
+    if (!place.symbol) {
       name_offset(stack, &place, entry->frames[i].pc, ret_text);
-    if (!only_carries(&place, ret_text))
       return;
+    }
+    demangle(symbols_name(&place.image->symbols, place.symbol), name, sizeof name);
+    if (!callsite_is_wrapper(name)) {
+      demangle(name, ret_text, STACK_TEXT_BYTES);
+      return;
+    }
+    if (ret_text[0] == '\0')
+      callsite_of_thread(name, ret_text, STACK_TEXT_BYTES);
   }
-  ret_text[0] = '\0';
 }
 
 bool stack_call_site(struct stack *stack, const struct thread_state *thread,

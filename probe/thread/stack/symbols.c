@@ -221,7 +221,8 @@ const struct symbol *symbols_find(const struct symbols *symbols, enum symbols_ki
 
     if (into < symbol->size)
       return symbol;
-    if (symbol->size == 0 && i == below && kind == SYMBOLS_CODE && into < GUESSED_SIZE)
+    if (symbol->size == 0 && symbols->whole && i == below && kind == SYMBOLS_CODE &&
+        into < GUESSED_SIZE)
       return symbol;
   }
   return NULL;

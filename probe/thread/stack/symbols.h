@@ -39,7 +39,7 @@ int symbols_read(Elf *elf, struct symbols *ret_symbols);
 void symbols_done(struct symbols *symbols);
 
 /* The symbol around the address (as the file numbers it), or NULL. Code without a size reaches to the next
- * symbol; data must contain the address. */
+ * symbol, where the table is whole; data must contain the address. */
 const struct symbol *symbols_find(const struct symbols *symbols, enum symbols_kind kind,
                                   uint64_t address);
 

@@ -9,9 +9,9 @@
  *
  *    a frame with a frame pointer        what is looked for, upwards from sp, where a frame can end (a + 16 is a
  *    a:     the caller's frame pointer   multiple of 16): an address in code that follows a call of the very
- *    a + 8: return address               function that pc is in; else the nearest that follows a call of what a
- *    a + 16: CFA                         register said and has a frame pointer below it that leads upwards; else
- *                                        the nearest that follows a call
+ *    a + 8: return address               function that pc is in; else, where the rules say that there is a frame
+ *    a + 16: CFA                         pointer, the nearest that follows a call of what a register said and has
+ *                                        one below it that leads upwards; else the nearest that follows a call
  *
  * Everything here is the target's and may be made to harm: frames are counted, the stack only goes upwards (but for
  * signal frames), reads are bounded by the window.
@@ -78,7 +78,7 @@ static bool leads_upwards(const struct walk *walk, uint64_t address)
 }
 
 /* How good an address is as the place that pc's function returns to. */
-static enum fit judge(const struct walk *walk, uint64_t frame, uint64_t address)
+static enum fit judge(const struct walk *walk, bool by_rules, uint64_t frame, uint64_t address)
 {
   const struct unwind_space *space = walk->space;
   uint64_t callee = 0;
@@ -92,14 +92,15 @@ static enum fit judge(const struct walk *walk, uint64_t frame, uint64_t address)
                ? FIT_CALLS
                : FIT_NONE;
   case CALLER_INDIRECT:
-    return leads_upwards(walk, frame) ? FIT_CALLS_AND_LEADS : FIT_CALLS;
+    return by_rules && leads_upwards(walk, frame) ? FIT_CALLS_AND_LEADS : FIT_CALLS;
   default:
     return FIT_NONE;
   }
 }
 
-/* Looks for the frame that pc is in; gives the address below its return address. */
-static bool search_frame(const struct walk *walk, uint64_t *ret_frame)
+/* Looks for the frame that pc is in; gives the address below its return address. `by_rules`: by its rules it has a
+ * frame pointer. */
+static bool search_frame(const struct walk *walk, bool by_rules, uint64_t *ret_frame)
 {
   uint64_t first = walk->registers.value[REGISTERS_SP] + FRAME_ALIGNMENT - 1;
   enum fit best = FIT_NONE;
@@ -116,7 +117,7 @@ static bool search_frame(const struct walk *walk, uint64_t *ret_frame)
       continue;
     if (judged++ == SEARCH_JUDGED_MOST)
       break;
-    fit = judge(walk, a, address);
+    fit = judge(walk, by_rules, a, address);
     if (fit > best) {
       best = fit;
       *ret_frame = a;
@@ -131,7 +132,7 @@ static bool step_by_frame(struct walk *walk)
   uint64_t frame = walk->registers.value[REGISTERS_FRAME], saved, address;
 
   if (!walk->registers.known[REGISTERS_FRAME] || frame < walk->registers.value[REGISTERS_SP]) {
-    if (!search_frame(walk, &frame))
+    if (!search_frame(walk, false, &frame))
       return false;
   }
   if (!window_word(walk->space->window, frame, &saved) ||
@@ -157,7 +158,7 @@ static bool find_cfa(struct walk *walk, Dwarf_Frame *frame, struct rule_state *s
   if (dwarf_frame_cfa(frame, &operations, &count) != 0)
     return false;
   if (rule_evaluate(state, operations, count, &state->cfa) == RULE_UNKNOWN) {
-    if (!state->wants_frame || !search_frame(walk, &found))
+    if (!state->wants_frame || !search_frame(walk, true, &found))
       return false;
     registers_set(&walk->registers, REGISTERS_FRAME, found);
     walk->guessed = true;
