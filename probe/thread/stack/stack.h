@@ -45,4 +45,15 @@ int stack_unwind(struct stack *stack, const struct thread_state *thread,
 bool stack_call_site(struct stack *stack, const struct thread_state *thread,
                      char ret_text[STACK_TEXT_BYTES]);
 
+/* The stacks of threads for people, one frame a line, malloc'ed:
+ *
+ *    thread 4711 worker
+ *    #0  pthread_mutex_lock+0x112 (libc.so.6)
+ *    #1  ? transfer+0x3a (prog)                 guessed
+ *
+ * Stops at STACK_TEXT_MOST bytes, and says how many threads are missing then. 0 or -ENOMEM. */
+#define STACK_TEXT_MOST (256 * 1024)
+int stack_text(struct stack *stack, const struct thread_state *const *threads, size_t count,
+               char **ret_text);
+
 #endif
