@@ -67,7 +67,7 @@ static void put_unix(struct text *text, const struct file_record *r)
     put_word(text, " ");
   for (size_t i = 0; i < length; i++)
     put(text, r->name[i] ? &r->name[i] : "@", 1);
-  if (!file_record_lasts(r))
+  if (length == 0 || !file_record_lasts(r))
     put_inode(text, r); /* every connection that was accepted has the name of who accepted it */
 }
 

@@ -145,7 +145,7 @@ static int make(const struct reach_target *target, bool own, struct sockets **re
 static bool fresh(const struct sockets *sockets, unsigned age_ms)
 {
   uint64_t age = clock_mono_ns() - sockets->read_ns, may = age_ms * CLOCK_NS_PER_MS;
-  return age < may || age < sockets->cost_ns * COST_SHARE;
+  return age_ms > 0 && (age < may || age < sockets->cost_ns * COST_SHARE);
 }
 
 /* Its place; where it has none yet, that of the oldest list. */

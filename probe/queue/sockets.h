@@ -18,7 +18,7 @@ enum { SOCKETS_AGE_MS = 200 };
 
 struct sockets; /* immutable, shared */
 
-/* Those of the target's namespace, at most age_ms old (or as old as their cost has it). Any thread. 0 or -errno; free
+/* Those of the target's namespace, at most age_ms old (or as old as their cost has it); 0: listed now. Any thread. 0 or -errno; free
  * with sockets_put. */
 int sockets_get(const struct reach_target *target, unsigned age_ms,
                 const struct sockets **ret_sockets);
