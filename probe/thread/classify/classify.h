@@ -30,10 +30,12 @@ struct classify_verdict {
    * left behind by a fork; nobody will unlock it. Believe it when it is so a second time, as a thread
    * may be younger than the list of tids. */
   uint32_t late_owner;
-  uint32_t readers;    /* RWLOCK_READERS */
-  bool for_reading;    /* waits to read a rwlock */
-  bool timed;          /* the call has a timeout */
-  bool process_shared; /* the owner may be of another process: it was not asked whether it lives */
+  uint32_t readers; /* RWLOCK_READERS */
+  bool for_reading; /* waits to read a rwlock */
+  bool timed;       /* the call has a timeout */
+  /* The lock may be shared with other processes (robust ones of glibc always say so): the owner is of
+   * another process where it is no thread of the target; here it was not asked whether it lives. */
+  bool process_shared;
   /* Nobody but the owner can end it, and no timeout: a circle of such waits is proven. Never INHERIT:
    * there the kernel itself refuses circles. */
   bool proves;

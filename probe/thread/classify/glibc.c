@@ -15,7 +15,6 @@ enum {
   KIND_RECURSIVE = 1,
   KIND_ADAPTIVE = 3,
   KIND_ROBUST = 16,
-  KIND_INHERIT = 32,
   KIND_PROTECT = 64,
   KIND_SHARED = 128,
   KIND_ELISION = 256 | 512, /* by all means, by no means */
@@ -45,7 +44,7 @@ static bool mutex_fits(const struct futex *futex, uint32_t kind, uint32_t bits)
     return false;
   if (spins && type != KIND_ADAPTIVE && !(kind & KIND_ELISION))
     return false;
-  return type == KIND_RECURSIVE || count == 0;
+  return type == KIND_RECURSIVE || count <= (kind & (KIND_ROBUST | KIND_PROTECT) ? 1 : 0);
 }
 
 static bool list_is_empty(const struct futex *futex)
@@ -93,8 +92,8 @@ bool glibc_mutex(const struct futex *futex, struct classify_verdict *verdict)
 }
 
 /*
- * Robust mutexes: the word is the owner's tid with the bit of waiters. glibc always calls the kernel
- * without the private flag for them; whether it is shared stands in the kind.
+ * Robust mutexes: the word is the owner's tid with the bit of waiters. glibc calls the kernel without the
+ * private flag for all of them, and marks all of them as shared.
  *
  * Others whose word may be a small number with that bit: a rwlock of Rust (readers; private), std::future
  * (no number), musl (its word is at +4 of 8). The tid must stand at +8 too, or nothing yet; the kind must
@@ -108,12 +107,11 @@ bool glibc_robust(const struct futex *futex, struct classify_verdict *verdict)
   if (!mutex_call(futex) || futex->is_private || !(futex->value & FUTEX_WAITERS) ||
       !futex_is_tid(futex->value & FUTEX_TID_MASK))
     return false;
-  if (!(kind & KIND_ROBUST) ||
+  if (!(kind & KIND_ROBUST) || !(kind & KIND_SHARED) ||
       !mutex_fits(futex, kind, KIND_TYPE | KIND_ROBUST | KIND_SHARED | KIND_ELISION))
     return false;
 
   verdict->kind = CLASSIFY_ROBUST;
-  verdict->process_shared = kind & KIND_SHARED;
   if (list_is_empty(futex) || futex->word & FUTEX_OWNER_DIED)
     return true;
   if (noted == owner || noted == OWNER_GONE || noted == OWNER_GIVEN_UP)
@@ -121,19 +119,11 @@ bool glibc_robust(const struct futex *futex, struct classify_verdict *verdict)
   return true;
 }
 
-/*
- * Priority inheritance: the kernel itself writes and reads the owner's tid in the word, whoever made the
- * lock. Only whether it is shared may stand elsewhere: glibc calls without the private flag for a robust
- * one.
- */
+/* Priority inheritance: the kernel itself writes and reads the owner's tid in the word, whoever made the
+ * lock. */
 bool glibc_inherit(const struct futex *futex, struct classify_verdict *verdict)
 {
-  uint32_t kind = futex_u32(futex, PROCESSOR_MUTEX_KIND);
-  uint32_t bits = KIND_TYPE | KIND_ROBUST | KIND_INHERIT | KIND_SHARED | KIND_ELISION;
   verdict->kind = CLASSIFY_INHERIT;
-  if (kind & KIND_INHERIT && kind & KIND_ROBUST && !futex->is_private &&
-      mutex_fits(futex, kind, bits))
-    verdict->process_shared = kind & KIND_SHARED;
   if (!(futex->word & FUTEX_OWNER_DIED))
     futex_owner(futex, futex->word & FUTEX_TID_MASK, true, verdict);
   return true;

@@ -122,7 +122,8 @@ static inline void program_ready(void)
   (void)printf("ready %d\n", program.count);
   for (int i = 0; i < program.count; i++)
     (void)printf("%d %s %d %s\n", (int)program.lines[i].tid, program.lines[i].kind,
-                 (int)program.lines[i].owner, program.lines[i].flags);
+                 (int)program.lines[i].owner,
+                 *program.lines[i].flags ? program.lines[i].flags : "-");
   (void)fflush(stdout);
   for (;;)
     (void)pause();
