@@ -11,6 +11,7 @@
 #include "collector/rows.h"
 #include "collector/take.h"
 #include "collector/unreadable.h"
+#include "model/addressee.h"
 #include "model/maker.h"
 #include "model/sweep.h"
 #include "store/harmless.h"
@@ -206,7 +207,8 @@ static enum take_verdict ask_of(void *context, struct feed *feed, const struct s
   }
   if (asking->name) {
     target_key = snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, match);
-    actor = snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, match);
+    actor = addressee_of(s, target_key, snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, match),
+                         asking->question);
   } else {
     target_key = snapshot_int(s, RELATION_TARGETS, TARGETS_TARGET_KEY, match);
   }
@@ -231,10 +233,13 @@ static int show_answer(const struct options *options, const struct question *que
                             .context = &asking};
   int error;
 
-  if (options->arg_count != (question->of_target ? 1 : 2))
+  if (options->arg_count > 2 ||
+      (question->scope != QUESTION_OF_EITHER &&
+       options->arg_count != (question->scope == QUESTION_OF_TARGET ? 1 : 2)))
     return complaint_set(complaint, EXIT_TROUBLE,
-                         question->of_target ? "show %s is about a whole process: --target NAME"
-                                             : "show %s wants the name of one actor",
+                         question->scope == QUESTION_OF_ACTOR
+                             ? "show %s wants the name of one actor"
+                             : "show %s is about a whole process: --target NAME",
                          options->args[0]);
   if (options->crash_dump)
     return complaint_set(complaint, EXIT_TROUBLE, "show %s cannot be asked of a crash dump",
@@ -242,7 +247,7 @@ static int show_answer(const struct options *options, const struct question *que
   if (feeds_speak_of_past(options))
     return complaint_set(complaint, EXIT_TROUBLE,
                          "show %s: not recorded; it can only be asked of now", options->args[0]);
-  asking.name = question->of_target ? NULL : options->args[1];
+  asking.name = options->arg_count == 2 ? options->args[1] : NULL;
   error = take_run(&take, complaint);
   if (error == -ETIME)
     return complaint_set(complaint, EXIT_TROUBLE, "no answer in time");
@@ -268,7 +273,9 @@ static int show(const struct options *options, struct complaint *complaint)
   return complaint_set(
       complaint, EXIT_TROUBLE,
       "there is no \"%s\" to show; there are targets, actors, waits, tables, call_graph, names, "
-      "alerts, gaps, graph, exits and locks of a process, and messages and senders of an ACTOR",
+      "alerts, gaps, graph, exits and locks of a process, messages and senders of an ACTOR, and "
+      "the stack of "
+      "either",
       what);
 }
 

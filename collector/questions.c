@@ -4,11 +4,16 @@
 #include <string.h>
 
 static const struct question questions[] = {
-    {"messages", FEED_MESSAGES, false, "its mailbox by shape, the oldest first; reads memory only"},
-    {"senders", FEED_SENDERS, false, "who fills its mailbox; probes count for 300 ms at most"},
-    {"exits", FEED_EXITS, true, "why actors of a process end; probes count for a second"},
-    {"locks", FEED_LOCKS, true, "who waits for locks of a process; probes time for a second"},
-    {"stack", FEED_STACK, false, NULL},
+    {"messages", FEED_MESSAGES, QUESTION_OF_ACTOR,
+     "its mailbox by shape, the oldest first; reads memory only"},
+    {"senders", FEED_SENDERS, QUESTION_OF_ACTOR,
+     "who fills its mailbox; probes count for 300 ms at most"},
+    {"exits", FEED_EXITS, QUESTION_OF_TARGET,
+     "why actors of a process end; probes count for a second"},
+    {"locks", FEED_LOCKS, QUESTION_OF_TARGET,
+     "who waits for locks of a process; probes time for a second"},
+    {"stack", FEED_STACK, QUESTION_OF_EITHER,
+     "where blocked threads stand, of one or of a whole process; reads memory only"},
 };
 
 const struct question *question_by_name(const char *name)
@@ -21,13 +26,14 @@ const struct question *question_by_name(const char *name)
 
 void questions_list(FILE *out)
 {
+  static const char *const who[] = {" ACTOR", "", " [ACTOR]"}; /* by scope */
+
   for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
     char left[32];
 
     if (!questions[i].help)
       continue;
-    (void)snprintf(left, sizeof left, "%s%s", questions[i].name,
-                   questions[i].of_target ? "" : " ACTOR");
+    (void)snprintf(left, sizeof left, "%s%s", questions[i].name, who[questions[i].scope]);
     (void)fprintf(out, "  %-15s %s\n", left, questions[i].help);
   }
 }

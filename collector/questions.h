@@ -8,10 +8,16 @@
 
 #include "model/feed.h"
 
+enum question_scope {
+  QUESTION_OF_ACTOR,
+  QUESTION_OF_TARGET, /* of all actors of a process */
+  QUESTION_OF_EITHER, /* of one where it is named, else of all of a process */
+};
+
 struct question {
   const char *name;
   enum feed_question question;
-  bool of_target;   /* of all actors of a process, not of one */
+  enum question_scope scope;
   const char *help; /* NULL: no source of this version can tell, so it is not listed */
 };
 

@@ -13,6 +13,7 @@ static const struct inquiry_kind kinds[] = {
      "a probe times locks for a second at most", true},
     {COMMAND_EXITS, FEED_EXITS, "Why actors of this process end",
      "a probe sees exits for a second at most", true},
+    {COMMAND_STACK, FEED_STACK, "Stack", "reading the stack", false},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -268,7 +268,7 @@ const struct pane pane_detail = {
     .help =
         "One actor: what is known of it, who started it, what it waits for, who waits for it, its "
         "alerts; and what its source says when asked: messages (m), senders (s), locks (l), "
-        "exits (e).",
+        "exits (e), stack (b).",
     .unlisted = true,
     .memory_bytes = sizeof(struct memory),
     .draw = draw,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/addressee.h"
 #include "model/maker.h"
 #include "tui/glyph.h"
 #include "tui/keys.h"
@@ -160,8 +161,13 @@ void screen_say(struct screen *screen, const char *text)
 
 bool screen_take_question(struct screen *screen, struct tui_question *ret_question)
 {
-  return inquiry_take(&screen->view.inquiry, &ret_question->question, &ret_question->target_key,
-                      &ret_question->actor);
+  if (!inquiry_take(&screen->view.inquiry, &ret_question->question, &ret_question->target_key,
+                    &ret_question->actor))
+    return false;
+  if (screen->view.snapshot)
+    ret_question->actor = addressee_of(screen->view.snapshot, ret_question->target_key,
+                                       ret_question->actor, ret_question->question);
+  return true;
 }
 
 void screen_answer(struct screen *screen, int error, const char *text, struct tick_clock now)
