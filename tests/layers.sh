@@ -11,7 +11,7 @@ model         | model                                          |
 probe/reach   | probe/reach                                    | linux/.*|seccomp\.h|cap-ng\.h
 probe/processor | probe/processor                              |
 probe/process | probe/process probe/reach probe model          |
-probe/hook    | probe/hook probe/reach probe/process probe model | sys/sdt\.h|linux/.*
+probe/hook    | probe/hook probe/reach probe/process probe/processor probe bpf model | sys/sdt\.h|linux/.*|gelf\.h
 probe/beam          | probe/beam probe/beam/layouts probe/beam/attach probe/beam/wait probe/beam/table probe/beam/mailbox probe/beam/exact probe/reach probe/process probe model |
 probe/beam/attach   | probe/beam/attach probe/beam probe/reach probe |
 probe/beam/wait     | probe/beam/wait probe/beam probe model |

@@ -40,6 +40,7 @@ struct reader_region {
 struct reader_regions {
   struct reader_region *chain[READER_REGIONS_MOST];
   size_t count;
+  bool partial; /* slots that are not there may exist all the same (told.h) */
 };
 
 /* Looks for regions that are not in `regions` yet and adds them. Returns 0 when there is at least

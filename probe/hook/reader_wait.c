@@ -149,7 +149,7 @@ static void follow_table(struct waiting *wait, uint64_t table, struct reader_reg
       follow(wait, present.holds[i].actor, FOLLOW_MOST);
   /* Held all the time and by nobody that lives: its holder closed without giving it back. */
   bool orphaned = present.count == 0 && present.unlisted == 0 && present.held_throughout &&
-                  wait->scan->torn_count == 0;
+                  wait->scan->torn_count == 0 && !wait->scan->regions->partial;
   bool complete = reads ? conflicting > 0 : present.count > 0 && present.count >= present.holding;
   if (!orphaned && (!complete || present.unlisted > 0))
     wait->open = true;
@@ -197,8 +197,9 @@ static void follow(struct waiting *wait, uint64_t reference, unsigned depth)
   case IMPASSE_KIND_LIST: /* nobody can mean a list by itself */
     wait->open = true;
     break;
-  case IMPASSE_KIND_NONE: /* gone */
+  case IMPASSE_KIND_NONE: /* gone, as far as all is seen */
   case IMPASSE_KIND_COUNT:
+    wait->open |= wait->scan->regions->partial;
     break;
   }
 }

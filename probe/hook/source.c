@@ -12,6 +12,10 @@
  * only after us. Where the target had closed its descriptor there is no such mapping and nothing
  * more to be read.
  *
+ * Where its memory may not be read, but the kernel tells us that it maps a region, it is unreadable
+ * until probes are wanted (--exact): then those tell of it (probed.h), and the table above holds with
+ * what they have told last.
+ *
  * Not here: regions (reader_region.c), slots and rows (reader_sweep.c and its kin).
  */
 #include "probe/source.h"
@@ -23,6 +27,7 @@
 #include <time.h>
 
 #include "probe/clock.h"
+#include "probe/hook/probed.h"
 #include "probe/hook/reader.h"
 #include "probe/process/process.h"
 #include "probe/reach/reach.h"
@@ -32,15 +37,20 @@ enum { STAT_BYTES = 4096 };
 struct session {
   const struct reach_target *target;
   struct reader reader;
-  bool last_given;                     /* the sweep after death */
-  bool crashed;                        /* how it ended */
-  char ending[SOURCE_REASON_BYTES];    /* in words */
-  char complaint[READER_REASON_BYTES]; /* of a region that was refused; told once */
+  struct probed *probed;            /* its memory may not be read; else NULL */
+  bool last_given;                  /* the sweep after death */
+  bool crashed;                     /* how it ended */
+  char ending[SOURCE_REASON_BYTES]; /* in words */
+  char complaint
+      [READER_REASON_BYTES]; /* of a region that was refused; told once. Of one that is probed: why */
+  char probe_words[READER_REASON_BYTES];
 };
 
 static int source_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
 {
   int answer = reader_regions_probe(target);
+  if ((answer == -EACCES || answer == -EPERM) && probed_find(target) == 1)
+    return SOURCE_MINE;
   if (answer < 0)
     reach_explain(reach_pid(target), answer, reason, SOURCE_REASON_BYTES);
   return answer;
@@ -57,8 +67,11 @@ static int source_open(struct reach_target *target, void **ret_session,
   session->reader.target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
   session->reader.same_clock = reader_regions_same_clock(target);
   int error = reader_regions_find(target, &session->reader.regions, session->complaint);
+  if ((error == -EACCES || error == -EPERM) && probed_find(target) == 1)
+    error = probed_open(target, &session->probed, session->probe_words);
   if (error) {
-    memcpy(reason, session->complaint, SOURCE_REASON_BYTES);
+    memcpy(reason, session->probe_words[0] ? session->probe_words : session->complaint,
+           SOURCE_REASON_BYTES);
     reader_done(&session->reader);
     free(session);
     return error;
@@ -74,6 +87,8 @@ static void source_close(void *context)
   struct session *session = context;
   if (!session)
     return;
+  probed_close(session->probed,
+               &session->reader.regions); /* they are its own, of reader_done's no more */
   reader_done(&session->reader);
   free(session);
 }
@@ -202,10 +217,107 @@ static void tell_complaint(struct session *session, struct sweep *sweep)
   session->complaint[0] = '\0';
 }
 
+/* ---- sweeps of what probes tell ---- */
+
+/* Nothing is known of it but that, and why. A full sweep all the same: it is read as far as it may be. */
+static int give_untold(const struct session *session, const char *words, struct sweep **ret_sweep)
+{
+  struct sweep *sweep = failed(session, TARGET_UNREADABLE, words);
+  if (sweep)
+    sweep->kind = SWEEP_FULL;
+  return give(sweep, ret_sweep);
+}
+
+static int give_unprobed(const struct session *session, struct sweep **ret_sweep)
+{
+  char words[SOURCE_REASON_BYTES];
+  if (probed_state(session->probed) == PROBED_OVER)
+    (void)snprintf(
+        words, sizeof words,
+        "probes were taken away: more than %d messages, calls and waits a second would slow it",
+        (int)PROBED_HITS_PER_S);
+  else
+    (void)snprintf(words, sizeof words, "%.180s; --exact watches it by probes", session->complaint);
+  return give_untold(session, words, ret_sweep);
+}
+
+static int give_last_told(struct session *session, struct sweep **ret_sweep)
+{
+  char words[READER_REASON_BYTES];
+  bool told = probed_state(session->probed) == PROBED_ON &&
+              probed_fill(session->probed, &session->reader.regions, words) == 0;
+  if (told || session->last_given)
+    return give_last(session, ret_sweep);
+  return give(
+      failed(session, TARGET_GONE, "ended; how cannot be told, since nothing was read of it"),
+      ret_sweep);
+}
+
+static int sweep_told(struct session *session, struct sweep **ret_sweep)
+{
+  char words[READER_REASON_BYTES];
+  struct sweep *sweep = NULL;
+  if (!reach_alive(session->target))
+    return give_last_told(session, ret_sweep);
+  if (probed_find(session->target) == 0)
+    return reach_alive(session->target) ? give_execed(session, ret_sweep)
+                                        : give_last_told(session, ret_sweep);
+  if (probed_state(session->probed) != PROBED_ON)
+    return give_unprobed(session, ret_sweep);
+  int error = probed_fill(session->probed, &session->reader.regions, words);
+  if (error == -EPROTO)
+    return give_untold(session, words, ret_sweep);
+  if (!error && region_state(session) == IMPASSE_REGION_CLOSED)
+    return give_closed(session, ret_sweep);
+  if (!error)
+    error = reader_sweep(&session->reader, false, &sweep);
+  if (error)
+    return error;
+  probed_temper(session->probed, sweep);
+  *ret_sweep = sweep;
+  return 0;
+}
+
+static int round_told(struct session *session, struct sweep **ret_sweep)
+{
+  char words[READER_REASON_BYTES];
+  struct sweep *sweep = NULL;
+  int error = probed_state(session->probed) == PROBED_ON
+                  ? probed_fill(session->probed, &session->reader.regions, words)
+                  : -ENODATA;
+  bool current = !error && region_state(session) == IMPASSE_REGION_LIVE;
+  if (session->reader.regions.count > 0 && error != -ENOMEM)
+    error = reader_round(&session->reader, &sweep);
+  else
+    sweep = failed(session, TARGET_UNREADABLE, "");
+  if (!sweep)
+    return error ? error : -ENOMEM;
+  sweep->kind = SWEEP_ROUND;
+  if (!current || !reach_alive(session->target))
+    sweep->actor_count = sweep->wait_count = sweep->holder_count = 0;
+  else
+    probed_temper(session->probed, sweep);
+  *ret_sweep = sweep;
+  return 0;
+}
+
+static int source_exact(void *context, bool on, char reason[SOURCE_REASON_BYTES])
+{
+  struct session *session = context;
+  if (!session->probed)
+    return 0; /* what it publishes is exact: nothing to be done, nothing to be told */
+  if (on)
+    return probed_attach(session->probed, &session->reader.regions, reason);
+  probed_detach(session->probed, &session->reader.regions);
+  return 0;
+}
+
 static int source_sweep(void *context, struct sweep **ret_sweep)
 {
   struct session *session = context;
   struct sweep *sweep = NULL;
+  if (session->probed)
+    return sweep_told(session, ret_sweep);
   bool held = reader_region_held(session->target, head(session));
   if (!reach_alive(session->target))
     return give_last(session, ret_sweep);
@@ -231,6 +343,8 @@ static int source_round(void *context, struct sweep **ret_sweep)
 {
   struct session *session = context;
   struct sweep *sweep = NULL;
+  if (session->probed)
+    return round_told(session, ret_sweep);
   bool held = reader_region_held(session->target, head(session));
   int error = reader_round(&session->reader, &sweep);
   if (error)
@@ -286,6 +400,8 @@ static int source_ask(void *context, uint64_t actor, enum feed_question question
   size_t length;
   if (question != FEED_SENDERS)
     return -EOPNOTSUPP; /* the library keeps neither messages nor stacks */
+  if (session->reader.regions.count == 0)
+    return -ENODATA; /* nothing is told of it */
   int error = reader_glance(&session->reader, &sweep);
   if (error)
     return error;
@@ -312,6 +428,7 @@ const struct source source_hook = {
     .open = source_open,
     .sweep = source_sweep,
     .round = source_round,
+    .exact = source_exact,
     .ask = source_ask,
     .close = source_close,
 };

@@ -155,4 +155,9 @@ void reach_explain(pid_t pid, int error, char *ret_text, size_t room);
 /* Reads a file of the machine ("/proc/meminfo", "/sys/fs/cgroup/..."), as reach_file does. */
 int reach_machine_file(const char *path, size_t most, char **ret_bytes, size_t *ret_length);
 
+/* Opens a regular file of the machine, read-only, where it is the one that has this inode number and this
+ * size: for files that a target is known to map and whose root may not be entered; to be closed. -ESTALE
+ * it is another, -EINVAL no regular file. */
+int reach_machine_open(const char *path, uint64_t inode, uint64_t bytes, int *ret_fd);
+
 #endif
