@@ -42,12 +42,22 @@ size_t edges_list_waiting(struct session *session, uint32_t *ret_indices, pid_t 
   return count;
 }
 
-static struct owner find_owner(const struct session *session,
-                               const struct classify_verdict *verdict)
+/* Does the target number its threads otherwise than we do? */
+static bool is_nested(const struct roster *roster)
 {
-  const struct member *owner = roster_inside(&session->roster, verdict->owner);
-  if (owner)
-    return (struct owner){EDGE_HELD, 0, thread_key(&owner->state)};
+  return roster->count > 0 && roster->list[0].state.tid != roster->list[0].state.tid_inside;
+}
+
+static struct owner find_owner(struct session *session, const struct classify_verdict *verdict)
+{
+  const struct member *member = roster_inside(&session->roster, verdict->owner);
+  struct owner owner = {.edge = EDGE_HELD};
+  if (member)
+    return (struct owner){EDGE_HELD, 0, thread_key(&member->state)};
+  if (verdict->owner && verdict->process_shared &&
+      shared_find(&session->shared, session->target, is_nested(&session->roster), verdict->lock,
+                  verdict->owner, &owner.target, &owner.thread))
+    return owner;
   if (!verdict->owner && verdict->late_owner)
     return (struct owner){.edge = EDGE_ORPHAN};
   return (struct owner){.edge = EDGE_UNKNOWN};
@@ -76,7 +86,7 @@ static bool note_owner(struct session *session, struct member *member)
   return (owner.edge == EDGE_HELD || owner.edge == EDGE_ORPHAN) && !known;
 }
 
-static bool same_again(const struct session *session, const struct member *member,
+static bool same_again(struct session *session, const struct member *member,
                        const struct thread_state *again)
 {
   struct classify_verdict verdict;

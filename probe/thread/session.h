@@ -12,6 +12,7 @@
 #include "probe/thread/locks.h"
 #include "probe/thread/roster.h"
 #include "probe/thread/route.h"
+#include "probe/thread/shared.h"
 #include "probe/thread/stack/stack.h"
 #include "probe/thread/vital.h"
 
@@ -22,6 +23,7 @@ struct session {
   struct stack *stack; /* NULL: nothing is named by symbols */
   struct roster roster;
   struct locks locks;
+  struct shared shared;
   struct vital vital;
   uint64_t lost;                       /* threads that the last read left out */
   int64_t lost_count;                  /* since it was opened */

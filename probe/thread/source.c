@@ -16,6 +16,7 @@
 #include "probe/thread/route_choice.h"
 #include "probe/thread/rows.h"
 #include "probe/thread/session.h"
+#include "probe/thread/stacks.h"
 #include "probe/thread/worth.h"
 
 /* What was learned of a target goes, what it is stays. */
@@ -28,6 +29,7 @@ static void session_detach(struct session *session)
   session->stack = NULL;
   roster_done(&session->roster);
   locks_done(&session->locks);
+  shared_done(&session->shared);
 }
 
 static int session_attach(struct session *session, char reason[SOURCE_REASON_BYTES])
@@ -267,8 +269,7 @@ out:
 
 static int source_ask(void *context, uint64_t actor, enum feed_question question, char **ret_text)
 {
-  (void)context, (void)actor, (void)question, (void)ret_text;
-  return -EOPNOTSUPP;
+  return question == FEED_STACK ? stacks_answer(context, actor, ret_text) : -EOPNOTSUPP;
 }
 
 extern const struct source source_thread;
