@@ -36,7 +36,7 @@ poll 60 gone "$server"
 # --- a stress of mutexes, some of them with priority inheritance
 spawn stress-ng --mutex 2 --mutex-procs 8 --timeout $((seconds + 60))
 parent=$spawned
-worker() { read -r stress _ <"/proc/$parent/task/$parent/children" && [ -n "$stress" ]; }
+worker() { stress=$(child_of "$parent") && [ -n "$stress" ]; }
 poll 60 worker
 stays_there() {
   run "$IMPASSE" query --target "$stress" "SELECT count(*) > 4 AS seen FROM actors"

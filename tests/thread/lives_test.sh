@@ -36,7 +36,7 @@ poll 60 fired
 kill -USR1 "$locks"
 poll 60 resolved
 others() {
-  run "$IMPASSE" query --target "$locks" "SELECT count(*) AS n FROM waits WHERE holder_name LIKE 'thread_locks/%'"
+  run "$IMPASSE" query --target "$locks" "SELECT count(*) AS n FROM waits WHERE holder_name IS NOT NULL"
   [ "$status" -eq 0 ] && grep -Eq '^ *3 *$' "$work/out"
 }
 poll 60 others

@@ -2,6 +2,8 @@
 # Not a test itself. ROUTE (proc or iterator) in the environment says by which way threads are read.
 #
 #   locks CASE[,NUMBER]   starts a shape, waits for `ready`; $locks is its pid
+#   child_of PID          prints the first child of its first thread
+#   no_circle PID         no wait of the target is in a circle, nor held by somebody who is no more
 . ../e2e/session.sh
 : "${LOCKS:?the program thread_locks}"
 export IMPASSE_THREAD_ROUTE="${ROUTE-}"
@@ -19,7 +21,10 @@ locks() {
   poll 60 locks_ready
 }
 
-# No wait of the target has an edge that stands in a circle, by whatever certainty, and none is held by nobody who lives.
+child_of() {
+  cut -d' ' -f1 "/proc/$1/task/$1/children"
+}
+
 no_circle() {
   run "$IMPASSE" query --target "$1" "SELECT count(*) AS n FROM waits WHERE verdict IN ('deadlock', 'stuck')"
   expect_status 0

@@ -6,9 +6,10 @@ cd "$(dirname "$0")"
 spawn unshare --pid --fork --kill-child --mount-proc "$LOCKS" abba
 locks_out=$spawned_out
 inside() {
-  grep -q '^ready' "$locks_out" && read -r locks <"/proc/$spawned/task/$spawned/children"
+  grep -q '^ready' "$locks_out"
 }
 poll 60 inside
+locks=$(child_of "$spawned")
 finds "$locks" 60 deadlock 2 'mutex accounts' 'mutex audit'
 run "$IMPASSE" query --target "$locks" "SELECT count(*) AS n FROM waits WHERE holder IN (SELECT actor FROM actors)"
 expect_out '^ *2 *$'
