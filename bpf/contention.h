@@ -3,7 +3,10 @@
  * (contention.bpf.c) for the processes that somebody wants them of. Opt-in: 150 ns a context switch and
  * 0.4 us a wait, whoever switches.
  *
- * One attachment serves all processes that are counted; it goes with the last of them. Any thread.
+ * One attachment serves all processes that are counted (kernel memory: 6 MiB); it goes with the last of them. Any thread.
+ *
+ * Each wait counts when it ends, with all of its time, also when it began before; what a thread waits for is
+ * not asked: condition variables and the like count as well. Linux 6.1.
  */
 #ifndef IMPASSE_BPF_CONTENTION_H
 #define IMPASSE_BPF_CONTENTION_H
@@ -19,18 +22,23 @@ struct contention_lock {
   uint64_t count;    /* waits that ended */
   uint64_t total_ns; /* of them all, until they ran again: the time in the run queue included */
   uint64_t max_ns;
+  uint64_t some_ns; /* time with at least one waiter, the present one included */
+  /* The last call that waited: futex(word, operation, value, timeout); see classify.h. */
+  uint32_t operation, value;
+  uint64_t timeout; /* address, 0 none */
   uint64_t histogram
       [CONTENTION_BUCKETS]; /* [i]: waits of 2^i to 2^(i+1)-1 ns, the last one and longer */
 };
 
-struct contention_totals { /* of one process since it was opened */
-  struct contention_lock *locks;
+struct contention_totals {       /* of one process since it was opened */
+  struct contention_lock *locks; /* by word */
   size_t lock_count;
   uint64_t lost; /* waits that found no room */
 };
 
 struct contention;
 
+/* -EBUSY: somebody of this process counts it already. */
 int contention_open(pid_t pid, struct contention **ret_contention, char *reason, size_t room);
 void contention_close(struct contention *contention); /* NULL is fine */
 

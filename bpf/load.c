@@ -16,6 +16,7 @@ static loader_fn *const LOADERS[] = {
     [LOAD_BURST] = burst_load,
     [LOAD_WAITS] = waits_load,
     [LOAD_TASKS] = tasks_load,
+    [LOAD_CONTENTION] = contention_load,
     [LOAD_FILES] = files_load,
     [LOAD_HOOK] = hook_load,
     [LOAD_MAPPED] = mapped_load,
@@ -31,7 +32,8 @@ int loader_read(const struct load_order *order, void *ret_parameters, size_t byt
 {
   if (order->parameter_bytes != bytes || order->fd_count != fd_count)
     return -EINVAL;
-  memcpy(ret_parameters, order->parameters, bytes);
+  if (bytes)
+    memcpy(ret_parameters, order->parameters, bytes);
   return 0;
 }
 
@@ -96,7 +98,8 @@ int load_program(enum load_program program, const void *parameters, size_t bytes
   struct load_order order = {.program = program, .parameter_bytes = (uint32_t)bytes};
   int error;
 
-  memcpy(order.parameters, parameters, bytes);
+  if (bytes)
+    memcpy(order.parameters, parameters, bytes);
   if (fd >= 0)
     order.fds[order.fd_count++] = fd;
   error = load(&order, ret_loaded);

@@ -11,7 +11,7 @@
 
 /* 0 or -errno; where it leaves the reason empty, ladder_explain gives the words. */
 typedef int loader_fn(const struct load_order *order, struct loaded *ret_loaded);
-loader_fn burst_load, waits_load, tasks_load, files_load, hook_load, mapped_load;
+loader_fn burst_load, waits_load, tasks_load, contention_load, files_load, hook_load, mapped_load;
 
 /* Loads a uprobe, attaches it to nothing, and takes it away again. */
 int burst_load_try(void);

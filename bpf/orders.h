@@ -41,6 +41,17 @@ struct tasks_order {
 };
 enum { TASKS_WISHES, TASKS_WALK, TASKS_FDS };
 
+/* Ordered with nothing. */
+enum {
+  CONTENTION_WATCHES,
+  CONTENTION_BEGUN,
+  CONTENTION_SUMS,
+  CONTENTION_SEEDING,
+  CONTENTION_SEED, /* a program: whoever has it makes links of it */
+  CONTENTION_SWITCHES,
+  CONTENTION_FDS
+};
+
 struct files_order {
   int32_t pid;
 };

@@ -7,13 +7,6 @@
  *
  * If it did run the record says so and nothing else: an owner that was read belongs to the wait that was
  * seen, or is not told.
- *
- * Asleep since when. The scheduler keeps when a thread last got a processor (sched_info.last_arrival), and
- * how long it then had it: sum_exec_runtime less prev_sum_exec_runtime, which only the fair class keeps, so
- * for a thread of another class all of its last turn counts as sleep. Both are of the scheduler's clock,
- * which drifts from CLOCK_MONOTONIC. The reader itself got its processor a moment ago, so its own arrival,
- * looked at now, tells how far they are apart, too much by that moment (clock_ns; tasks.c makes the moment
- * short).
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -21,6 +14,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/task_clock.h"
 #include "bpf/task_record.h"
 #include "bpf/task_types.h"
 
@@ -104,26 +98,9 @@ static __always_inline void to_our_time(struct task_record *record)
   record->clock_ns += (__s64)nanoseconds(&proxy->time_ns->offsets.monotonic);
 }
 
-static __always_inline bool sleeps(struct task_struct *task)
-{
-  if (task->on_cpu)
-    return false;
-  return task->__state & (TASK_STATE_ASLEEP | TASK_STATE_STOPPED | TASK_STATE_FROZEN);
-}
-
 static __always_inline __u64 switches(struct task_struct *task)
 {
   return (__u64)task->nvcsw + task->nivcsw;
-}
-
-/* On the scheduler's clock; 0 unknown. */
-static __always_inline __u64 asleep_since(struct task_struct *task)
-{
-  __u64 had = task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime;
-
-  if (!bpf_core_field_exists(task->sched_info.last_arrival))
-    return 0;
-  return task->sched_info.last_arrival + (task->prio >= TASK_PRIO_FAIR ? had : 0);
 }
 
 static __always_inline void read_registers(struct task_struct *task, struct task_record *record)
@@ -164,7 +141,7 @@ static __always_inline void read_lock(struct task_struct *task, struct task_reco
 static __always_inline void read_sleeper(struct task_struct *task, struct task_record *record)
 {
   record->activity = TASK_SLEEPS;
-  record->since_ns = asleep_since(task);
+  record->since_ns = task_asleep_since(task);
   if (task->flags & TASK_FLAG_INNER)
     return; /* what lies where others have registers is none */
   read_registers(task, record);
@@ -181,8 +158,7 @@ static __always_inline void read_identity(struct task_struct *task, struct task_
   record->tid_inside = number_inside(task);
   record->start_ns = task->start_boottime;
   record->run_count = switches(task);
-  record->clock_ns =
-      (__s64)(bpf_ktime_get_ns() - bpf_get_current_task_btf()->sched_info.last_arrival);
+  record->clock_ns = task_clock_ns();
   to_our_time(record);
   (void)bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
 }
@@ -204,9 +180,9 @@ int walk(struct bpf_iter__task *ctx)
       !is_wanted((__u32)reader.nr, record.tid))
     return 0;
   read_identity(task, &record);
-  if (sleeps(task))
+  if (task_is_asleep(task))
     read_sleeper(task, &record);
-  if (record.activity != TASK_RUNS && (!sleeps(task) || switches(task) != record.run_count))
+  if (record.activity != TASK_RUNS && (!task_is_asleep(task) || switches(task) != record.run_count))
     record.activity = TASK_RUNS;
   (void)bpf_seq_write(ctx->meta->seq, &record, sizeof(record)); /* where full it is asked again */
   return 0;

@@ -18,10 +18,9 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/wait_key.h"
+#include "bpf/wait_queue.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-enum { TRIES = 8 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH); /* threads that die in a wait leave by themselves */
@@ -72,26 +71,10 @@ static __always_inline __u64 who_runs(__u64 thread, __u32 tid)
   return who ? who : WAIT_THREAD(tid);
 }
 
-/* One waiter more or less; the time with at least one is added when the last has gone. */
 static __always_inline void queue_change(struct wait_lock *lock, bool enters, __u64 now_ns)
 {
-#pragma unroll
-  for (int i = 0; i < TRIES; i++) {
-    __u64 old = *(volatile __u64 *)&lock->queue, count = old & WAIT_QUEUE_MASK, next;
-
-    if (!enters && count == 0)
-      return; /* its entry was lost */
-    if (enters)
-      next = count == 0 ? WAIT_QUEUE(now_ns, 1) : old + 1;
-    else
-      next = count == 1 ? 0 : old - 1;
-    if (__sync_val_compare_and_swap(&lock->queue, old, next) != old)
-      continue;
-    if (!enters && count == 1 && now_ns > WAIT_QUEUE_SINCE(old))
-      (void)__sync_fetch_and_add(&lock->some_ns, now_ns - WAIT_QUEUE_SINCE(old));
-    return;
-  }
-  (void)__sync_fetch_and_add(&totals.lost, 1);
+  if (!wait_queue_change(&lock->queue, &lock->some_ns, enters, now_ns))
+    (void)__sync_fetch_and_add(&totals.lost, 1);
 }
 
 SEC("uprobe")
