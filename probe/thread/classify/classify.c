@@ -57,8 +57,10 @@ static void classify_futex(const struct thread_state *thread, classify_lives_fn 
   futex.word = futex_u32(&futex, 0);
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     if (rows[i].command == futex.command && rows[i].row(&futex, verdict))
-      return;
+      break;
   }
+  if (verdict->kind == CLASSIFY_IDLE)
+    verdict->process_shared = false; /* nobody's wait needs no owner to be looked for */
 }
 
 void classify(const struct thread_state *thread, classify_lives_fn *lives, const void *context,

@@ -340,17 +340,17 @@ static void make_rwlock(int preference, bool shared)
 static void behind_writer(const char *reader_flags, const char *writer_flags)
 {
   const char *kind = truth((struct truth){"rwlock_writer", "idle"});
-  bool shared = strchr(writer_flags, 's');
+  pid_t owner;
+  if (!GLIBC)
+    reader_flags = writer_flags = "-"; /* nobody is told */
   hold_rwlock(true);
+  owner = GLIBC ? who.owner : 0;
   (void)start(rw_reader, &who.waiter);
-  program_blocked(&who.waiter, kind, GLIBC ? who.owner : 0,
-                  GLIBC    ? reader_flags
-                  : shared ? "s"
-                           : "-");
+  program_blocked(&who.waiter, kind, owner, reader_flags);
   (void)start(rw_writer, &who.second);
-  program_blocked(&who.second, kind, GLIBC ? who.owner : 0, writer_flags);
+  program_blocked(&who.second, kind, owner, writer_flags);
   (void)start(rw_writer, &who.third);
-  program_blocked(&who.third, kind, GLIBC ? who.owner : 0, writer_flags);
+  program_blocked(&who.third, kind, owner, writer_flags);
 }
 
 static void case_rwlock_writer(void)
@@ -460,7 +460,7 @@ static void case_join_timed(void)
 static struct {
   pthread_cond_t changed;
   pthread_mutex_t mutex;
-  bool shared, timed;
+  bool timed;
 } condition;
 static unsigned rounds;
 
@@ -480,13 +480,13 @@ static void *waits_for_condition(void *slot)
 }
 
 /* Two waiters of a condition that was signalled some times before, so that its counts are small numbers. */
-static void block_on_condition(const char *flags)
+static void block_on_condition(bool timed, bool shared)
 {
   pthread_condattr_t attributes;
-  condition.timed = strchr(flags, 't');
+  condition.timed = timed;
   PROGRAM_CHECK(pthread_mutex_init(&condition.mutex, NULL) == 0);
   PROGRAM_CHECK(pthread_condattr_init(&attributes) == 0);
-  if (strchr(flags, 's'))
+  if (shared)
     PROGRAM_CHECK(pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
   PROGRAM_CHECK(pthread_cond_init(&condition.changed, &attributes) == 0);
   (void)start(waits_for_condition, &who.waiter);
@@ -505,23 +505,23 @@ static void block_on_condition(const char *flags)
       PROGRAM_CHECK(pthread_mutex_unlock(&condition.mutex) == 0);
     }
   }
-  program_blocked(&who.waiter, "idle", 0, flags);
-  program_blocked(&who.second, "idle", 0, flags);
+  program_blocked(&who.waiter, "idle", 0, timed ? "t" : "-");
+  program_blocked(&who.second, "idle", 0, timed ? "t" : "-");
 }
 
 static void case_condition(void)
 {
-  block_on_condition("-");
+  block_on_condition(false, false);
 }
 
 static void case_condition_timed(void)
 {
-  block_on_condition("t");
+  block_on_condition(true, false);
 }
 
 static void case_condition_shared(void)
 {
-  block_on_condition("s");
+  block_on_condition(false, true);
 }
 
 static sem_t semaphore;
@@ -555,7 +555,7 @@ static void case_semaphore_shared(void)
 {
   PROGRAM_CHECK(sem_init(&semaphore, 1, 2) == 0);
   (void)start(waits_for_semaphore, &who.waiter);
-  program_blocked(&who.waiter, "idle", 0, "s");
+  program_blocked(&who.waiter, "idle", 0, "-");
 }
 
 static pthread_barrier_t barrier;
@@ -705,7 +705,7 @@ static void case_look_readers(void)
 /* A shared word that happens to be a tid. */
 static void case_look_tid(void)
 {
-  block_on_look(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, (uint32_t)program_tid(), true, "ts");
+  block_on_look(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, (uint32_t)program_tid(), true, "t");
 }
 
 static const struct {
