@@ -51,14 +51,11 @@ void files_close(struct files *files)
   free(files);
 }
 
-static int grow(struct files *files, size_t most)
+static int grow(struct files *files)
 {
   size_t room = files->room ? files->room * 2 : FIRST_RECORDS;
-  struct file_record *larger;
+  struct file_record *larger = reallocarray(files->records, room, sizeof(*larger));
 
-  if (room > most)
-    room = most;
-  larger = reallocarray(files->records, room, sizeof(*larger));
   if (!larger)
     return -ENOMEM;
   files->records = larger;
@@ -71,16 +68,17 @@ static int read_all(struct files *files, int walk, size_t most, size_t *ret_byte
 {
   size_t bytes = 0;
 
-  for (;;) {
+  while (bytes < most * sizeof(*files->records)) {
+    size_t room = files->room < most ? files->room : most,
+           left = room * sizeof(*files->records) - bytes;
     ssize_t got;
-    if (bytes == files->room * sizeof(*files->records)) {
-      int error = files->room < most ? grow(files, most) : -E2BIG;
-      if (error == -E2BIG)
-        break;
+    if (left == 0) {
+      int error = grow(files);
       if (error)
         return error;
+      continue;
     }
-    got = read(walk, (char *)files->records + bytes, files->room * sizeof(*files->records) - bytes);
+    got = read(walk, (char *)files->records + bytes, left);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) /* EAGAIN: it has looked at very many */
       continue;
     if (got < 0)

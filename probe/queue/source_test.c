@@ -154,15 +154,20 @@ struct tcp_port {
   in_port_t port; /* in network order */
 };
 
-static struct tcp_port listen_tcp(int backlog)
+static struct tcp_port listen_with(int protocol, int backlog)
 {
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof at;
-  int fd = must(socket(AF_INET, SOCK_STREAM, 0));
+  int fd = must(socket(AF_INET, SOCK_STREAM, protocol));
   must(bind(fd, (struct sockaddr *)&at, length));
   must(listen(fd, backlog));
   must(getsockname(fd, (struct sockaddr *)&at, &length));
   return (struct tcp_port){fd, at.sin_port};
+}
+
+static struct tcp_port listen_tcp(int backlog)
+{
+  return listen_with(IPPROTO_TCP, backlog);
 }
 
 static int connect_tcp(in_port_t port, int flags)
@@ -197,6 +202,30 @@ static void a_full_accept_queue_is_seen_with_what_it_dropped(void **state)
   assert_true(find(reading.by_descriptors, " accept")->dropped_count >= 1);
   if (reading.by_kernel)
     assert_true(find(reading.by_kernel, " accept")->dropped_count >= 1);
+  end(&reading);
+}
+
+/* What Go programs listen with unless told otherwise; TCP to whoever knows no better. */
+static void fill_mptcp(void *context, int in, int out)
+{
+  struct tcp_port port = listen_with(IPPROTO_MPTCP, BACKLOG);
+  (void)context, (void)in, (void)out;
+  (void)connect_tcp(port.port, 0);
+  (void)connect_tcp(port.port, 0);
+}
+
+static void an_accept_queue_of_several_paths_is_seen(void **state)
+{
+  struct reading reading;
+  (void)state;
+  int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+  if (fd < 0) {
+    print_message("this kernel has no multipath TCP\n");
+    skip();
+  }
+  (void)close(fd);
+  start(&reading, fill_mptcp, NULL);
+  expect(&reading, " accept", 2, DEPTH_CONNECTIONS, BACKLOG);
   end(&reading);
 }
 
@@ -696,6 +725,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_full_accept_queue_is_seen_with_what_it_dropped),
+      cmocka_unit_test(an_accept_queue_of_several_paths_is_seen),
       cmocka_unit_test(a_message_queue_is_seen_and_nothing_is_taken),
       cmocka_unit_test(unix_sockets_are_seen),
       cmocka_unit_test(unix_datagrams_are_counted_or_known_to_be_there),
