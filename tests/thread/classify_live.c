@@ -3,7 +3,7 @@
  * program says of them (programs/program.h): right holder or no holder, and no other thread accused.
  *
  *   classify_live COMMAND...            all cases of a program, as a table; 1 when one is wrong
- *   classify_live --record NAME COMMAND...   the same as rows of tests/thread/classify_rows.def
+ *   classify_live --record NAME COMMAND...   the same as rows of probe/thread/classify/classify_rows.def
  *   classify_live --machine             every process that may be read: an owner that is claimed is a
  *                                       thread of the machine
  */
@@ -224,6 +224,17 @@ static void print_row(const char *name, const struct truth *truth,
                right ? "" : "WRONG");
 }
 
+/* The same call on the same word as one of those before tells nothing new. */
+static bool is_told(const struct reading *reading, size_t number)
+{
+  const struct thread_state *list = reading->list;
+  for (size_t i = 0; i < number; i++) {
+    if (memcmp(list[i].arguments, list[number].arguments, 3 * sizeof list->arguments[0]) == 0)
+      return true;
+  }
+  return false;
+}
+
 static void record_row(const char *library, const char *name, const struct reading *reading,
                        const struct thread_state *thread, const struct truth *truth)
 {
@@ -261,7 +272,7 @@ static void compare(const char *library, const char *name, const struct reading 
          right = listed ? is_right(&list[at], &verdict) : is_left_alone(&verdict);
     met += listed;
     *(right ? &totals->right : &totals->wrong) += 1;
-    if (library && listed && thread->call == PROCESSOR_CALL_FUTEX)
+    if (library && listed && !is_told(reading, i))
       record_row(library, name, reading, thread, &list[at]);
     if (!library && (listed || !right)) {
       struct truth other = nothing;

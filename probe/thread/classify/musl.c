@@ -66,11 +66,13 @@ bool musl_mutex(const struct futex *futex, struct classify_verdict *verdict)
         mutex_u64(futex, PROCESSOR_MUSL_NEXT))
       return false;
     verdict->kind = CLASSIFY_MUTEX;
+    verdict->lock = futex->address - PROCESSOR_MUSL_WORD;
     return true;
   }
   if (!mutex_is_listed(futex))
     return false;
   verdict->kind = CLASSIFY_ROBUST;
+  verdict->lock = futex->address - PROCESSOR_MUSL_WORD;
   if (!(futex->word & FUTEX_OWNER_DIED))
     futex_owner(futex, futex->word & FUTEX_TID_MASK, futex->word == futex->value, verdict);
   return true;
