@@ -4,7 +4,8 @@
  * read; it parses nothing that a target wrote.
  *
  *    impasse (no capabilities, seccomp) <--socket--> broker (capabilities, seccomp)
- *       reach_open      -> pidfd, /proc/PID, /proc/PID/mem      memory is then read through it by ourselves
+ *       reach_open      -> a pidfd
+ *       reach_read      -> /proc/PID/mem, open for reading: memory is then read through it by ourselves
  *       reach_file ...  -> bytes or a descriptor
  *       load()          -> maps and links (bpf/load.h, given as `call`)
  *
@@ -35,8 +36,10 @@ struct broker_message {
 };
 typedef int broker_call_fn(const struct broker_message *request, struct broker_message *ret_reply);
 
-/* Forks the broker; to be called before there are threads. From now on reach.h goes through it. 0 or
- * -errno. */
+/* Forks the broker, which keeps what reading targets and loading programs may take of the capabilities that the caller
+ * has; the caller loses all of its own, for good. To be called before there are threads. From now on reach.h goes through
+ * it, its functions have -ETIMEDOUT and -ECONNRESET (it has gone) among their errors, and nothing of /proc/PID is given
+ * but what names.def lists. 0 or -errno. */
 int broker_start(broker_call_fn *call);
 bool broker_runs(void);
 pid_t broker_pid(void); /* 0 none */

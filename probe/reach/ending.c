@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "probe/reach/remote_reach.h"
 #include "probe/reach/target.h"
 
 enum { STAT_BYTES = 4096, STAT_STATE = 3, STAT_EXIT_CODE = 52 };
@@ -68,5 +69,7 @@ int reach_ending(const struct reach_target *target, int *ret_status)
 {
   if (reach_alive(target))
     return -EAGAIN;
+  if (target->remote)
+    return remote_ending(target, ret_status);
   return read_reaped(target, ret_status) == 0 ? 0 : read_zombie(target, ret_status);
 }

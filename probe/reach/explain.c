@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
 enum { STATUS_BYTES = 16384, PATH_BYTES = 64 };
@@ -50,19 +51,7 @@ static bool all_are(const unsigned ids[3], unsigned id)
   return ids[0] == id && ids[1] == id && ids[2] == id;
 }
 
-static void gather_ours(struct explain_facts *facts, uint64_t *ret_permitted)
-{
-  char *status = NULL;
-  uint64_t effective = 0;
-  if (reach_machine_file("/proc/self/status", STATUS_BYTES, &status, NULL) == 0 &&
-      explain_status_capabilities(status, "CapEff:", &effective))
-    facts->privileged = effective >> CAP_SYS_PTRACE & 1;
-  if (!status || !explain_status_capabilities(status, "CapPrm:", ret_permitted))
-    *ret_permitted = 0;
-  free(status);
-}
-
-static void gather_theirs(const char *status, uint64_t our_permitted, struct explain_facts *facts)
+static void gather_theirs(const char *status, uint64_t ours, struct explain_facts *facts)
 {
   unsigned uids[3], gids[3];
   uint64_t permitted;
@@ -72,7 +61,7 @@ static void gather_theirs(const char *status, uint64_t our_permitted, struct exp
   facts->uid = uids[0];
   facts->other_user = !all_are(uids, geteuid()) || !all_are(gids, getegid());
   if (explain_status_capabilities(status, "CapPrm:", &permitted))
-    facts->capabilities = permitted & ~our_permitted;
+    facts->capabilities = permitted & ~ours;
 }
 
 /* The files (not the directory) of a process that is not dumpable belong to root: task_dump_owner,
@@ -97,9 +86,8 @@ void explain_gather(pid_t pid, struct explain_facts *ret_facts)
 {
   char path[PATH_BYTES];
   char *status = NULL;
-  uint64_t our_permitted;
-  struct explain_facts facts = {.yama = gather_yama()};
-  gather_ours(&facts, &our_permitted);
+  uint64_t ours = broker_capabilities();
+  struct explain_facts facts = {.yama = gather_yama(), .privileged = ours >> CAP_SYS_PTRACE & 1};
 
   (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid); /* a pid always fits */
   int error = reach_machine_file(path, STATUS_BYTES, &status, NULL);
@@ -110,7 +98,7 @@ void explain_gather(pid_t pid, struct explain_facts *ret_facts)
   } else if (error) {
     facts.hidden = true; /* hidepid=1 shows the directory and opens nothing in it */
   } else {
-    gather_theirs(status, our_permitted, &facts);
+    gather_theirs(status, ours, &facts);
     facts.undumpable = is_undumpable(path, &facts);
   }
   free(status);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "probe/reach/numbers.h"
+#include "probe/reach/remote_reach.h"
 
 /* Those that were closed meanwhile are left out. Returns how many stay, or -errno where none may be read. */
 static ssize_t read_links(int directory, const int *fds, size_t count, struct reach_fd *list)
@@ -35,6 +36,8 @@ static ssize_t read_links(int directory, const int *fds, size_t count, struct re
 int reach_fds(const struct reach_target *target, size_t most, struct reach_fd **ret_list,
               size_t *ret_count)
 {
+  if (target->remote)
+    return remote_fds(target, most, ret_list, ret_count);
   int *fds = NULL;
   size_t count = 0;
   ssize_t read = 0;

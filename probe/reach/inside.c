@@ -3,10 +3,14 @@
  * root of its own. The target owns the tree: nothing in it may lead out (RESOLVE_IN_ROOT), and nothing but a regular file
  * is ever opened, for opening a device or a pipe does something.
  *
+ * And nothing but an object file (ELF): who asks has been fed by hostile programs, and must not get at the files of root by
+ * way of a process of root's.
+ *
  * Not here: what is in the file. Linux 5.6.
  */
 #include "probe/reach/target.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +20,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "probe/reach/remote_reach.h"
 
 /* Paths of maps begin at our root. Where the target's root is a folder of ours (chroot), what stands before it is cut. */
 static const char *beneath_root(const struct reach_target *target, const char *path)
@@ -41,6 +47,12 @@ static int find_file(const struct reach_target *target, const char *path)
   return fd < 0 ? error : (int)fd;
 }
 
+static bool is_object_file(int fd)
+{
+  char magic[SELFMAG];
+  return pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
 /* Opens what was found. */
 static int open_found(int found)
 {
@@ -52,13 +64,20 @@ static int open_found(int found)
     return -EINVAL;
   (void)snprintf(path, sizeof path, "/proc/self/fd/%d", found); /* always fits */
   int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  return fd < 0 ? -errno : fd;
+  if (fd < 0)
+    return -errno;
+  if (is_object_file(fd))
+    return fd;
+  (void)close(fd); /* only read */
+  return -EINVAL;
 }
 
 int reach_open_inside(const struct reach_target *target, const char *path, int *ret_fd)
 {
   if (path[0] != '/')
     return -EINVAL;
+  if (target->remote)
+    return remote_open_inside(target, path, ret_fd);
   int found = find_file(target, path);
   int fd = found < 0 ? found : open_found(found);
   if (found >= 0)

@@ -32,14 +32,15 @@ static void put_file(const struct tree *tree, const char *name, const char *text
   assert_int_equal(close(fd), 0);
 }
 
-static const char *const names[] = {"file", "out", "pipe", "in", "up"};
+static const char *const names[] = {"text", "file", "out", "pipe", "in", "up"};
 
 static void make_tree(struct tree *tree)
 {
   char path[PATH_MAX];
   strcpy(tree->root, "/tmp/impasse-inside-XXXXXX");
   assert_non_null(mkdtemp(tree->root));
-  put_file(tree, "file", "inside");
+  put_file(tree, "file", "\177ELF and so on");
+  put_file(tree, "text", "secrets");
   put(tree, "out", path);
   assert_int_equal(symlink("/etc/passwd", path), 0);
   put(tree, "in", path);
@@ -89,9 +90,11 @@ static void a_file_is_opened_by_its_path(void **state)
   assert_int_equal(reach_open(child.pid, &target), 0);
   put(&tree, "file", path);
   assert_int_equal(reach_open_inside(target, path, &fd), 0);
-  assert_holds(fd, "inside");
+  assert_holds(fd, "\177ELF and so on");
   strcat(path, " (deleted)");
   assert_int_equal(reach_open_inside(target, path, &fd), -ENOENT);
+  put(&tree, "text", path);
+  assert_int_equal(reach_open_inside(target, path, &fd), -EINVAL);
   put(&tree, "pipe", path);
   assert_int_equal(reach_open_inside(target, path, &fd), -EINVAL);
   assert_int_equal(reach_open_inside(target, "/dev/null", &fd), -EINVAL);
@@ -120,12 +123,12 @@ static void nothing_leads_out_of_the_targets_root(void **state)
   struct reach_target *target;
   assert_int_equal(reach_open(child.pid, &target), 0);
   assert_int_equal(reach_open_inside(target, "/file", &fd), 0);
-  assert_holds(fd, "inside");
+  assert_holds(fd, "\177ELF and so on");
   put(&tree, "file", path); /* as maps tells it to us */
   assert_int_equal(reach_open_inside(target, path, &fd), 0);
-  assert_holds(fd, "inside");
+  assert_holds(fd, "\177ELF and so on");
   assert_int_equal(reach_open_inside(target, "/in", &fd), 0);
-  assert_holds(fd, "inside");
+  assert_holds(fd, "\177ELF and so on");
   assert_int_equal(reach_open_inside(target, "/out", &fd), -ENOENT);
   assert_int_equal(reach_open_inside(target, "/up", &fd), -ENOENT);
   assert_int_equal(reach_open_inside(target, "/../../../etc/passwd", &fd), -ENOENT);

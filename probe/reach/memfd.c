@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "probe/reach/maps.h"
+#include "probe/reach/remote_reach.h"
 #include "probe/reach/target.h"
 
 #define MEMFD_PREFIX "/memfd:"
@@ -130,6 +131,8 @@ int reach_memfd_open(const struct reach_target *target, const struct reach_memfd
                      int *ret_fd)
 {
   char mapping[32];
+  if (target->remote)
+    return remote_memfd_open(target, memfd, ret_fd);
   int fd = open_in(target, "fd", "", memfd->inode);
   if (fd == -ENOENT) {
     (void)snprintf(mapping, sizeof mapping, "%" PRIx64 "-", memfd->address); /* always fits */

@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "probe/reach/broker.h"
 #include "probe/reach/numbers.h"
+#include "probe/reach/remote_reach.h"
 
 int reach_pids(pid_t **ret_pids, size_t *ret_count)
 {
+  if (broker_runs())
+    return remote_pids(ret_pids, ret_count);
   int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   return fd < 0 ? -errno : numbers_list(fd, SIZE_MAX, ret_pids, ret_count);
 }

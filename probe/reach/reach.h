@@ -119,8 +119,9 @@ struct reach_fd {
 int reach_fds(const struct reach_target *target, size_t most, struct reach_fd **ret_list,
               size_t *ret_count);
 
-/* Opens a regular file by the path that it has inside the target (of its maps), beneath the target's own
- * root, read-only, never through a link that leads out of it; to be closed. -EINVAL no regular file. */
+/* Opens an object file (ELF) by the path that it has inside the target (of its maps), beneath the target's
+ * own root, read-only, never through a link that leads out of it; to be closed. -EINVAL no regular file, or no
+ * object file. */
 int reach_open_inside(const struct reach_target *target, const char *path, int *ret_fd);
 
 /* Asks the kernel's sock_diag for a list of the sockets of our own network namespace: `request` is a netlink message

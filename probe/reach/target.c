@@ -1,6 +1,6 @@
 /*
- * target.c - opens a process so that it cannot be mistaken for another, and reads its files, links
- * and memory.
+ * target.c - opens a process so that it cannot be mistaken for another, and reads its files and
+ * links.
  *
  * Why three handles: the pidfd tells for certain whether the very process still lives, the
  * directory descriptor names the process rather than its number, and the start time is the part of
@@ -8,7 +8,9 @@
  * reused between two calls, so bytes read by it count only if the pidfd is alive afterwards: the
  * number cannot have changed hands before that.
  *
- * Not here: shared memory files (memfd.c), words for refusals (explain.c).
+ * Where a broker runs it opens and reads for us, and all that is here is the pidfd.
+ *
+ * Not here: memory (memory.c), shared memory files (memfd.c), words for refusals (explain.c).
  */
 #include "probe/reach/target.h"
 
@@ -20,8 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
+
+#include "probe/reach/broker.h"
+#include "probe/reach/remote_reach.h"
 
 enum {
   SLURP_FIRST_BYTES = 4096, /* /proc hands out a page at a time */
@@ -92,6 +96,13 @@ int reach_open(pid_t pid, struct reach_target **ret_target)
   *target = (struct reach_target){.pid = pid, .pidfd = -1, .procfd = -1};
   int error = 0;
 
+  if (broker_runs()) {
+    error = remote_open(target);
+    if (error)
+      goto out;
+    *ret_target = target;
+    return 0;
+  }
   target->pidfd = pidfd_open_process(pid);
   if (target->pidfd < 0) {
     error = target->pidfd;
@@ -115,6 +126,7 @@ void reach_close(struct reach_target *target)
 {
   if (!target)
     return;
+  remote_disconnect(target->remote);
   if (target->procfd >= 0)
     (void)close(target->procfd); /* nothing was written: nothing can be lost */
   if (target->pidfd >= 0)
@@ -190,6 +202,8 @@ int reach_slurp(int fd, size_t most, char **ret_bytes, size_t *ret_length)
 
 int reach_openat(const struct reach_target *target, const char *name, int flags)
 {
+  if (target->remote)
+    return remote_openat(target, name, flags);
   int fd = openat(target->procfd, name, flags | O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0)
     return fd;
@@ -200,6 +214,8 @@ int reach_openat(const struct reach_target *target, const char *name, int flags)
 int reach_file(const struct reach_target *target, const char *name, size_t most, char **ret_bytes,
                size_t *ret_length)
 {
+  if (target->remote)
+    return remote_file(target, name, most, ret_bytes, ret_length);
   int fd = reach_openat(target, name, 0);
   if (fd < 0)
     return fd;
@@ -221,6 +237,8 @@ int reach_file(const struct reach_target *target, const char *name, size_t most,
 
 int reach_link(const struct reach_target *target, const char *name, char *ret_text, size_t room)
 {
+  if (target->remote)
+    return remote_link(target, name, ret_text, room);
   char text[PATH_MAX];
   ssize_t length = readlinkat(target->procfd, name, text, sizeof text);
   int error = length < 0 ? -errno : 0;
@@ -233,66 +251,6 @@ int reach_link(const struct reach_target *target, const char *name, char *ret_te
   memcpy(ret_text, text, (size_t)length);
   ret_text[length] = '\0';
   return 0;
-}
-
-ssize_t reach_read(const struct reach_target *target, uint64_t address, void *ret_bytes,
-                   size_t length)
-{
-  size_t done = 0;
-  int error = 0;
-  while (done < length) { /* the kernel copies at most 2 GiB in one call */
-    struct iovec to = {(char *)ret_bytes + done, length - done};
-    struct iovec from = {(void *)(uintptr_t)(address + done), length - done};
-    ssize_t got = process_vm_readv(target->pid, &to, 1, &from, 1, 0);
-    if (got < 0)
-      error = -errno;
-    if (got <= 0)
-      break;
-    done += (size_t)got;
-  }
-  if (!reach_alive(target))
-    return -ESRCH;
-  if (done > 0 || length == 0)
-    return (ssize_t)done;
-  return error ? error : -EFAULT;
-}
-
-enum { BATCH_PIECES = 256 };
-
-/* Reads up to BATCH_PIECES in one call. The kernel stops at the first piece that it cannot read to its end; returns
- * how many were dealt with, that one included, or -errno. */
-static ssize_t read_batch(const struct reach_target *target, struct reach_piece *pieces,
-                          size_t count)
-{
-  struct iovec to[BATCH_PIECES] = {0}, from[BATCH_PIECES] = {0};
-  size_t i;
-  for (i = 0; i < count; i++) {
-    to[i] = (struct iovec){pieces[i].bytes, pieces[i].length};
-    from[i] = (struct iovec){(void *)(uintptr_t)pieces[i].address, pieces[i].length};
-    pieces[i].read = false;
-  }
-  ssize_t got = process_vm_readv(target->pid, to, count, from, count, 0);
-  if (got < 0 && errno != EFAULT)
-    return -errno;
-  size_t left = got < 0 ? 0 : (size_t)got;
-  for (i = 0; i < count && left >= pieces[i].length; i++) {
-    left -= pieces[i].length;
-    pieces[i].read = true;
-  }
-  return (ssize_t)(i < count ? i + 1 : i);
-}
-
-int reach_read_pieces(const struct reach_target *target, struct reach_piece *pieces, size_t count)
-{
-  size_t done = 0;
-  while (done < count) {
-    size_t wanted = count - done < BATCH_PIECES ? count - done : BATCH_PIECES;
-    ssize_t dealt = read_batch(target, pieces + done, wanted);
-    if (dealt < 0)
-      return (int)dealt;
-    done += (size_t)dealt;
-  }
-  return reach_alive(target) ? 0 : -ESRCH;
 }
 
 int reach_machine_file(const char *path, size_t most, char **ret_bytes, size_t *ret_length)

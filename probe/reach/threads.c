@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "probe/reach/numbers.h"
+#include "probe/reach/remote_reach.h"
 
 enum { KEPT_FDS_MOST = 4096, OPEN_FDS_DEFAULT = 1024 };
 
@@ -38,7 +39,8 @@ struct kept {
 
 struct reach_threads {
   const struct reach_target *target;
-  int task_fd; /* O_PATH of /proc/PID/task */
+  struct remote_threads *remote; /* the broker reads them; NULL: we ourselves */
+  int task_fd;                   /* O_PATH of /proc/PID/task */
   struct kept *kept;
   size_t kept_count;
   struct reach_thread *list;
@@ -56,19 +58,20 @@ static size_t fds_of_process(void)
 
 int reach_threads_open(const struct reach_target *target, struct reach_threads **ret_threads)
 {
-  int fd = reach_openat(target, "task", O_PATH | O_DIRECTORY);
-  if (fd < 0)
-    return fd;
   struct reach_threads *threads = calloc(1, sizeof *threads);
-  if (!threads) {
-    (void)close(fd); /* only read */
+  if (!threads)
     return -ENOMEM;
-  }
-  threads->target = target;
-  threads->task_fd = fd;
-  threads->fds_most = KEPT_FDS_MOST;
-  *ret_threads = threads;
-  return 0;
+  *threads = (struct reach_threads){.target = target, .task_fd = -1, .fds_most = KEPT_FDS_MOST};
+  int error = 0;
+  if (target->remote)
+    error = remote_threads_open(target, &threads->remote);
+  else if ((threads->task_fd = reach_openat(target, "task", O_PATH | O_DIRECTORY)) < 0)
+    error = threads->task_fd;
+  if (error)
+    free(threads);
+  else
+    *ret_threads = threads;
+  return error;
 }
 
 /* --- descriptors --- */
@@ -103,7 +106,9 @@ void reach_threads_close(struct reach_threads *threads)
     return;
   for (size_t i = 0; i < threads->kept_count; i++)
     drop_fds(threads, &threads->kept[i]);
-  (void)close(threads->task_fd); /* only read */
+  remote_threads_close(threads->remote);
+  if (threads->task_fd >= 0)
+    (void)close(threads->task_fd); /* only read */
   free(threads->kept);
   free(threads->list);
   free(threads);
@@ -275,6 +280,8 @@ static int list_all(const struct reach_threads *threads, pid_t **ret_tids, size_
 int reach_threads_read(struct reach_threads *threads, const pid_t *tids, size_t tid_count,
                        const struct reach_thread **ret_list, size_t *ret_count)
 {
+  if (threads->remote)
+    return remote_threads_read(threads->remote, tids, tid_count, ret_list, ret_count);
   pid_t *listed = NULL;
   size_t count = tid_count < REACH_THREADS_MOST ? tid_count : REACH_THREADS_MOST, read = 0;
   int error = tids ? 0 : list_all(threads, &listed, &count);
