@@ -44,10 +44,28 @@ static bool same_sleep(const struct member *was, const struct thread_state *is)
          was->state.arguments[0] == is->arguments[0] && was->state.run_count == is->run_count;
 }
 
+static void note_ended(struct roster *roster, const struct member *was)
+{
+  if (roster->ended_count == roster->ended_room) {
+    size_t room = roster->ended_room ? 2 * roster->ended_room : 64;
+    struct roster_ended *larger = reallocarray(roster->ended, room, sizeof *larger);
+    if (!larger)
+      return;
+    roster->ended = larger;
+    roster->ended_room = room;
+  }
+  roster->ended[roster->ended_count++] =
+      (struct roster_ended){was->verdict.lock, was->seen_ns - was->since_ns};
+}
+
 /* What lasts of the former read. The former's site moves. */
-static void succeed(struct member *member, struct member *was, uint64_t now_ns)
+static void succeed(struct roster *roster, struct member *member, struct member *was,
+                    uint64_t now_ns)
 {
   bool same = was && same_sleep(was, &member->state);
+  member->seen_ns = now_ns;
+  if (was && !same && member_waits(was) && was->since_ns <= was->seen_ns)
+    note_ended(roster, was);
   uint64_t since = member->state.since_ns ? member->state.since_ns : now_ns;
   member->since_ns =
       same && (!member->state.since_ns || was->since_ns < since) ? was->since_ns : since;
@@ -91,6 +109,7 @@ int roster_take_all(struct roster *roster, const struct thread_state *list, size
   size_t old = 0;
   if (!fresh.list)
     return -ENOMEM;
+  roster->ended_count = 0;
   for (size_t i = 0; i < count; i++)
     fresh.list[i].state = list[i];
   if (index_inside(&fresh) != 0) {
@@ -101,7 +120,7 @@ int roster_take_all(struct roster *roster, const struct thread_state *list, size
     while (old < roster->count && roster->list[old].state.tid < list[i].tid)
       old++;
     bool known = old < roster->count && roster->list[old].state.tid == list[i].tid;
-    succeed(&fresh.list[i], known ? &roster->list[old] : NULL, now_ns);
+    succeed(&fresh, &fresh.list[i], known ? &roster->list[old] : NULL, now_ns);
   }
   roster_done(roster);
   *roster = fresh;
@@ -126,11 +145,12 @@ static const struct thread_state *find_state(const struct thread_state *list, si
 void roster_take_some(struct roster *roster, const uint32_t *indices, size_t index_count,
                       const struct thread_state *list, size_t count, uint64_t now_ns)
 {
+  roster->ended_count = 0;
   for (size_t i = 0; i < index_count; i++) {
     struct member *member = &roster->list[indices[i]], was = *member;
     const struct thread_state *state = find_state(list, count, member->state.tid);
     *member = (struct member){.state = state ? *state : was.state, .gone = !state};
-    succeed(member, &was, now_ns);
+    succeed(roster, member, &was, now_ns);
   }
   for (size_t i = 0; i < index_count; i++) { /* not before it is known who has gone */
     struct member *member = &roster->list[indices[i]];
@@ -145,5 +165,6 @@ void roster_done(struct roster *roster)
     free(roster->list[i].site);
   free(roster->list);
   free(roster->inside);
+  free(roster->ended);
   *roster = (struct roster){0};
 }

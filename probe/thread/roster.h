@@ -23,6 +23,7 @@ struct member {
   enum edge edge;
   uint64_t holder_target; /* TARGET_KEY; 0 the target itself */
   uint64_t holder;        /* key of a thread */
+  uint64_t seen_ns;       /* read last */
   uint64_t since_ns;      /* of the wait: when it began where that is known, else first seen */
   bool lasting;           /* the same wait, with the same holder, was there in the read before */
   bool gone;              /* in a round: it is no more */
@@ -38,6 +39,11 @@ struct roster {
     uint32_t tid;        /* as the target numbers it */
     uint32_t index;      /* in list */
   } * inside;
+  /* Waits of the read before that were over in this one; those that there was no room for are left out. */
+  struct roster_ended {
+    uint64_t lock, waited_ns; /* at least so long */
+  } *ended;
+  size_t ended_count, ended_room;
 };
 
 /* Takes over a read of all threads; memory of those that are in the list as before is kept. -ENOMEM leaves

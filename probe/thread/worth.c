@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "probe/process/process.h"
 #include "probe/processor/processor.h"
@@ -13,7 +14,7 @@ enum {
   STAT_BYTES = 4096,
   SYSCALL_BYTES = 1024,
   THREADS_LOOKED_AT =
-      64, /* of one process: who has none in a futex among these is looked at again */
+      64, /* of one process: who has none of interest among these is looked at again */
 };
 
 /* Its threads and whether it may be of interest at all: kernel threads and zombies have no memory. A process whose
@@ -30,30 +31,42 @@ static bool may_wait(const struct reach_target *target, int64_t *ret_threads)
   return may;
 }
 
-/* 1 yes, 0 no, or -errno. */
-static int in_futex(const struct reach_target *target, pid_t tid)
+/* What a thread does, as far as it matters here; or -errno. */
+enum doing { DOES_OTHER, DOES_RUN, DOES_WAIT };
+
+static int look(const struct reach_target *target, pid_t tid)
 {
   char name[48], *text = NULL;
   (void)snprintf(name, sizeof name, "task/%d/syscall", (int)tid); /* always fits */
   int answer = reach_file(target, name, SYSCALL_BYTES, &text, NULL);
-  if (answer == 0)
-    answer = strtol(text, NULL, 10) == PROCESSOR_CALL_FUTEX;
+  if (answer == 0 && strncmp(text, "running", 7) == 0)
+    answer = DOES_RUN;
+  else if (answer == 0)
+    answer = strtol(text, NULL, 10) == PROCESSOR_CALL_FUTEX ? DOES_WAIT : DOES_OTHER;
   free(text);
   return answer;
 }
 
-static int any_in_futex(const struct reach_target *target)
+/* One that waits, or two that run: those that fight over short locks are seldom caught in a wait. */
+static int look_at_threads(const struct reach_target *target)
 {
   pid_t *tids = NULL;
-  size_t count = 0;
+  size_t count = 0, running = 0;
   int answer = reach_tids(target, &tids, &count);
   for (size_t i = 0; answer == 0 && i < count && i < THREADS_LOOKED_AT; i++) {
-    answer = in_futex(target, tids[i]);
-    if (answer == -ENOENT || answer == -ESRCH)
-      answer = 0; /* that thread has gone */
+    answer = look(target, tids[i]);
+    running += answer == DOES_RUN;
+    if (answer == -ENOENT || answer == -ESRCH || (answer == DOES_RUN && running < 2))
+      answer = 0; /* that thread has gone, or is one of many */
   }
   free(tids);
-  return answer;
+  return answer < 0 ? answer : answer != 0;
+}
+
+static int look_at_one(const struct reach_target *target)
+{
+  int answer = look(target, reach_pid(target));
+  return answer < 0 ? answer : answer == DOES_WAIT;
 }
 
 int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
@@ -61,7 +74,7 @@ int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
   int64_t threads;
   if (!may_wait(target, &threads))
     return SOURCE_NOT_MINE;
-  int answer = threads > 1 ? any_in_futex(target) : in_futex(target, reach_pid(target));
+  int answer = threads > 1 ? look_at_threads(target) : look_at_one(target);
   if (answer >= 0)
     return answer ? SOURCE_MINE : SOURCE_NOT_MINE;
   if (answer == -ESRCH || answer == -ENOENT)

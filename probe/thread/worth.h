@@ -1,8 +1,8 @@
 /*
- * worth.h - is a process worth reading? Is one of its threads in a futex call now?
+ * worth.h - is a process worth reading? One of its threads is in a futex call now, or several run.
  *
  * Asked of every process of the machine, so the cheap comes first: its stat, then system calls of threads
- * until the first futex.
+ * until one of interest.
  */
 #ifndef IMPASSE_PROBE_THREAD_WORTH_H
 #define IMPASSE_PROBE_THREAD_WORTH_H
