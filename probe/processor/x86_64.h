@@ -1,9 +1,11 @@
 /*
  * x86_64.h - see processor.h. Sources: arch/x86/include/asm/ptrace.h and entry/syscalls/syscall_64.tbl of
- * Linux; sysdeps/x86/nptl/bits/struct_mutex.h and struct_rwlock.h of glibc; pthread_impl.h of musl.
+ * Linux.
  */
 #ifndef IMPASSE_PROBE_PROCESSOR_X86_64_H
 #define IMPASSE_PROBE_PROCESSOR_X86_64_H
+
+#include "probe/processor/locks.h"
 
 /* Fields of struct pt_regs, by the names that vmlinux.h and <linux/ptrace.h> share with CO-RE. */
 #define PROCESSOR_REG_CALL orig_ax
@@ -26,42 +28,6 @@ enum {
   PROCESSOR_CALL_FUTEX = 202,
   PROCESSOR_CALL_FUTEX_WAITV = 449,
   PROCESSOR_CALL_FUTEX_WAIT = 455,
-
-  /* pthread_mutex_t of glibc: bytes from the lock's beginning, where the futex word is */
-  PROCESSOR_MUTEX_COUNT = 4,
-  PROCESSOR_MUTEX_OWNER = 8,
-  PROCESSOR_MUTEX_NUSERS = 12,
-  PROCESSOR_MUTEX_KIND = 16,
-  PROCESSOR_MUTEX_SPINS = 20, /* two shorts: spins, elision */
-  PROCESSOR_MUTEX_PREV = 24,  /* of the list of robust mutexes */
-  PROCESSOR_MUTEX_NEXT = 32,
-  PROCESSOR_MUTEX_BYTES = 40,
-  /* pthread_rwlock_t of glibc */
-  PROCESSOR_RWLOCK_READERS = 0,
-  PROCESSOR_RWLOCK_WRITERS = 4,
-  PROCESSOR_RWLOCK_WRPHASE_WORD = 8,
-  PROCESSOR_RWLOCK_WRITERS_WORD = 12,
-  PROCESSOR_RWLOCK_PAD = 16, /* two words, always 0 */
-  PROCESSOR_RWLOCK_WRITER = 24,
-  PROCESSOR_RWLOCK_SHARED = 28,
-  PROCESSOR_RWLOCK_REST = 32, /* elision and padding, two long words, always 0 */
-  PROCESSOR_RWLOCK_FLAGS = 48,
-  PROCESSOR_RWLOCK_BYTES = 56,
-  /* struct pthread of glibc: bytes from `tid`, the word that a join waits on */
-  PROCESSOR_JOIN_ROBUST = 24, /* robust_head.futex_offset ... */
-  PROCESSOR_JOIN_ROBUST_VALUE =
-      -32, /* ... which never changes: from a mutex's `next` to its word */
-  /* pthread_mutex_t of musl */
-  PROCESSOR_MUSL_TYPE = 0,
-  PROCESSOR_MUSL_WORD = 4,
-  PROCESSOR_MUSL_WAITERS = 8,
-  PROCESSOR_MUSL_PAD = 12, /* two words, always 0 */
-  PROCESSOR_MUSL_COUNT = 20,
-  PROCESSOR_MUSL_PREV = 24,
-  PROCESSOR_MUSL_NEXT = 32,
-  /* struct pthread of musl: bytes from `detach_state`, the word that a join waits on */
-  PROCESSOR_MUSL_JOIN_TID = -8,
-  PROCESSOR_MUSL_JOIN_MAP = 16, /* map_base, map_size, stack, stack_size: 8 bytes each */
 };
 
 #endif
