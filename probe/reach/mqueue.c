@@ -17,6 +17,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "probe/reach/remote_reach.h"
+
 enum {
   MQUEUE_MAGIC = 0x19800202, /* ipc/mqueue.c */
   MQUEUE_FILE_BYTES = 80,    /* the size that the kernel gives each of them */
@@ -62,6 +64,8 @@ int reach_mqueue(const struct reach_target *target, int fd, struct reach_mqueue 
 {
   char name[32];
   struct reach_mqueue queue = {0};
+  if (target->remote)
+    return remote_mqueue(target, fd, ret_queue);
   (void)snprintf(name, sizeof name, "fd/%d", fd); /* always fits */
   int path = reach_openat(target, name, O_PATH);
   if (path < 0)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "probe/reach/broker.h"
 #include "probe/reach/test_child.h"
 
 enum {
@@ -92,10 +93,38 @@ static void a_queue_is_told_and_nothing_else_is_opened(void **state)
   reach_close(target);
 }
 
+/* What a broker opens for who must not. */
+static void through_a_broker_it_is_the_same(void **state)
+{
+  struct test_child child = test_child_start(hold, NULL, true);
+  int status = 0;
+  (void)state;
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct reach_target *target = NULL;
+    struct reach_mqueue queue = {0};
+    if (broker_start(NULL) != 0 || reach_open(child.pid, &target) != 0)
+      _exit(1);
+    if (reach_mqueue(target, QUEUE_FD, &queue) != 0 || queue.messages != MESSAGES ||
+        queue.most_messages != MOST || queue.inode == 0)
+      _exit(2);
+    if (reach_mqueue(target, WRITE_FD, &queue) != -EINVAL ||
+        reach_mqueue(target, NO_FD, &queue) != -ENOENT || reach_mqueue(target, -1, &queue) >= 0)
+      _exit(3);
+    reach_close(target);
+    _exit(0);
+  }
+  assert_true(waitpid(pid, &status, 0) == pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  test_child_kill(&child);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_queue_is_told_and_nothing_else_is_opened),
+      cmocka_unit_test(through_a_broker_it_is_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

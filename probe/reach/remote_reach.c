@@ -101,6 +101,19 @@ int remote_ending(const struct reach_target *target, int *ret_status)
   return error;
 }
 
+int remote_mqueue(const struct reach_target *target, int fd, struct reach_mqueue *ret_queue)
+{
+  const struct remote_question question = ask_with(WIRE_MQUEUE, (uint64_t)(unsigned)fd, 0);
+  struct remote_answer answer;
+  int error = remote_ask(target->remote, &question, &answer);
+  if (!error && answer.length != sizeof *ret_queue)
+    error = -EPROTO;
+  if (!error)
+    memcpy(ret_queue, answer.bytes, sizeof *ret_queue);
+  remote_free(&answer);
+  return error;
+}
+
 /* --- lists --- */
 
 /* The answer's bytes as a list of `size`d elements; it keeps them where they are fine. */

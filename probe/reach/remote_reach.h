@@ -21,6 +21,7 @@ int remote_memfd_open(const struct reach_target *target, const struct reach_memf
 int remote_fds(const struct reach_target *target, size_t most, struct reach_fd **ret_list,
                size_t *ret_count);
 int remote_ending(const struct reach_target *target, int *ret_status);
+int remote_mqueue(const struct reach_target *target, int fd, struct reach_mqueue *ret_queue);
 int remote_pids(pid_t **ret_pids, size_t *ret_count);
 
 /* Reads in the broker; the bytes that came, or -errno. */

@@ -170,6 +170,23 @@ static int list_fds(struct serve_session *session, const struct serve_question *
   return error;
 }
 
+static int tell_mqueue(struct serve_session *session, const struct serve_question *q,
+                       struct serve_reply *reply)
+{
+  struct reach_mqueue queue;
+  int error = q->numbers[0] > INT_MAX
+                  ? -EINVAL
+                  : reach_mqueue(session->target, (int)q->numbers[0], &queue);
+  if (error)
+    return error;
+  reply->bytes = malloc(sizeof queue);
+  if (!reply->bytes)
+    return -ENOMEM;
+  memcpy(reply->bytes, &queue, sizeof queue);
+  reply->length = sizeof queue;
+  return 0;
+}
+
 static int tell_ending(struct serve_session *session, const struct serve_question *q,
                        struct serve_reply *reply)
 {
@@ -334,6 +351,7 @@ static const struct {
     [WIRE_MEMFD] = {.run = open_memfd, .needs = TARGET},
     [WIRE_FDS] = {.run = list_fds, .needs = TARGET},
     [WIRE_ENDING] = {.run = tell_ending, .needs = TARGET},
+    [WIRE_MQUEUE] = {.run = tell_mqueue, .needs = TARGET},
     [WIRE_READ] = {.run = read_memory, .needs = TARGET},
     [WIRE_PIECES] = {read_pieces, TARGET, WIRE_PIECES_MOST * sizeof(struct wire_piece), false, 0},
     [WIRE_THREADS_OPEN] = {.run = open_threads, .needs = TARGET},

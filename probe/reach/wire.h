@@ -25,6 +25,7 @@ enum wire_op {
   WIRE_MEMFD,         /* address, inode -> descriptor */
   WIRE_FDS,           /* most -> struct reach_fd[] */
   WIRE_ENDING,        /* -> status */
+  WIRE_MQUEUE,        /* descriptor's number -> struct reach_mqueue */
   WIRE_READ,          /* address, length -> bytes */
   WIRE_PIECES,        /* struct wire_piece[] -> a byte each, whether it was read; those that were */
   WIRE_THREADS_OPEN,  /* -> handle */
