@@ -2,6 +2,7 @@
 #include "model/detect_actor.h"
 
 #include <stddef.h>
+#include <string.h>
 
 struct finding detect_actor_finding(const struct snapshot *s, uint32_t row, const char *rule,
                                     struct phrase *key)
@@ -60,4 +61,60 @@ bool detect_actor_locked_up(const struct snapshot *s, int64_t target_key, int64_
       return true;
   }
   return false;
+}
+
+static uint8_t actor_enum(const struct snapshot *s, unsigned column, uint32_t row)
+{
+  return snapshot_enum(s, RELATION_ACTORS, column, row);
+}
+
+bool detect_actor_awaits_work(const struct snapshot *s, uint32_t row)
+{
+  static const char *const calls[] = {
+      "accept",       "accept4", "epoll_wait", "epoll_pwait",    "epoll_pwait2",
+      "poll",         "ppoll",   "select",     "pselect6",       "rt_sigtimedwait",
+      "io_getevents", "pause",   "msgrcv",     "mq_timedreceive"};
+  const char *function = snapshot_text(s, RELATION_ACTORS, ACTORS_FUNCTION, row);
+
+  if (!function || actor_enum(s, ACTORS_KIND, row) != ACTOR_KIND_THREAD ||
+      actor_enum(s, ACTORS_STATE, row) != ACTOR_RECEIVE)
+    return false;
+  for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+    if (strcmp(function, calls[i]) == 0)
+      return true;
+  return false;
+}
+
+/* Runs or could run. So does who waits in receive while messages wait for it: it is between two of
+ * them, or needs something for one that it has taken. Not so who takes none. */
+static bool is_busy(const struct snapshot *s, uint32_t row)
+{
+  uint8_t state = actor_enum(s, ACTORS_STATE, row);
+
+  if (state == ACTOR_RECEIVE)
+    return snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row) > 0 &&
+           snapshot_int(s, RELATION_ACTORS, ACTORS_UNMATCHED_MS, row) == VALUE_UNKNOWN;
+  return state == ACTOR_RUNNING || state == ACTOR_RUNNABLE;
+}
+
+/* Gets something done, and is one actor: a pool serves with as many as it has. What a thread gets
+ * done nobody counts. */
+static bool works(const struct snapshot *s, uint32_t row)
+{
+  uint8_t kind = actor_enum(s, ACTORS_KIND, row), state = actor_enum(s, ACTORS_STATE, row);
+
+  if (kind == ACTOR_KIND_THREAD)
+    return (state == ACTOR_RUNNING || state == ACTOR_RECEIVE) && !detect_actor_awaits_work(s, row);
+  return is_busy(s, row) && kind != ACTOR_KIND_POOL && kind != ACTOR_KIND_SERVICE &&
+         kind != ACTOR_KIND_QUEUE &&
+         (snapshot_real(s, RELATION_ACTORS, ACTORS_WORK_PER_S, row) > 0 ||
+          snapshot_real(s, RELATION_ACTORS, ACTORS_OUT_PER_S, row) > 0);
+}
+
+bool detect_actor_is_bottleneck(const struct snapshot *s, uint32_t row)
+{
+  return snapshot_int(s, RELATION_ACTORS, ACTORS_BEHIND, row) >= DETECT_ACTOR_BEHIND &&
+         works(s, row) &&
+         !detect_actor_locked_up(s, snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, row),
+                                 snapshot_int(s, RELATION_ACTORS, ACTORS_ACTOR, row));
 }

@@ -20,4 +20,15 @@ struct finding detect_actor_finding(const struct snapshot *s, uint32_t row, cons
  * a consequence. */
 bool detect_actor_locked_up(const struct snapshot *s, int64_t target_key, int64_t actor);
 
+/* A thread that sleeps until something comes to do: in accept, epoll_wait and their like. Who waits
+ * for a lock that it has (leader and followers) waits for work, too. */
+bool detect_actor_awaits_work(const struct snapshot *s, uint32_t row);
+
+/* So many are blocked behind one actor that it is told as a bottleneck; fewer are ordinary traffic. */
+#define DETECT_ACTOR_BEHIND 16
+
+/* Are they, and is it able to end that: does it get something done, or is it a thread that is about
+ * something else? */
+bool detect_actor_is_bottleneck(const struct snapshot *s, uint32_t row);
+
 #endif

@@ -6,6 +6,7 @@
 #include "model/detect_actor.h"
 #include "model/hash.h"
 #include "model/jsontext.h"
+#include "model/sweep.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -158,6 +159,7 @@ static void tell(const struct snapshot *s, uint32_t row, const struct contest *c
   int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row);
   const char *target = snapshot_text(s, RELATION_TABLES, TABLES_TARGET, row);
   const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
+  const char *owner = snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row);
   double contended = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
   struct phrase key = {0}, sentence = {0}, waiters = {0};
   char detail[2048];
@@ -174,6 +176,11 @@ static void tell(const struct snapshot *s, uint32_t row, const struct contest *c
     phrase_rate(&sentence, contended);
     phrase_add(&sentence, " have to wait");
   }
+  if (owner && !(contended > 0)) {
+    phrase_add(&sentence, "; ");
+    phrase_name(&sentence, owner);
+    phrase_add(&sentence, " has it");
+  }
   contest_name(contest, snapshot_about(s).now.wall_ms, &waiters);
   if (waiters.text[0])
     phrase_add(&sentence, ": %s", waiters.text);
@@ -187,7 +194,7 @@ static void tell(const struct snapshot *s, uint32_t row, const struct contest *c
   jsontext_int(&json, "write_waiters", table_int(s, TABLES_WRITE_WAITERS, row));
   if (waiters.text[0])
     jsontext_text(&json, "waiters", waiters.text);
-  jsontext_text(&json, "owner", snapshot_text(s, RELATION_TABLES, TABLES_OWNER_NAME, row));
+  jsontext_text(&json, "owner", owner);
   jsontext_end(&json);
   finding_add(sink, &(struct finding){
                         .key = key.text,
@@ -204,20 +211,72 @@ static void tell(const struct snapshot *s, uint32_t row, const struct contest *c
                     });
 }
 
+/* --- what is not told --- */
+
+static bool is_of_threads(const struct snapshot *s, uint32_t row)
+{
+  return table_int(s, TABLES_TABLE_KEY, row) >> 56 == SOURCE_TAG_THREAD;
+}
+
+/* Contended, in permille; 0 where it is not, or not known. */
+static int64_t fought_permille(const struct snapshot *s, uint32_t row)
+{
+  int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row);
+
+  return permille == VALUE_UNKNOWN || permille < limits.warning_permille || !several_want_it(s, row)
+             ? 0
+             : permille;
+}
+
+/* A lock that no name is known of, in a program that tells by itself that one of its tables is fought
+ * over: most likely what that table is made of. */
+static bool is_inner_lock(const struct snapshot *s, uint32_t row)
+{
+  const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
+  uint32_t first = 0, count = 0;
+
+  if (!is_of_threads(s, row) || !name || strncmp(name, "0x", 2) != 0)
+    return false;
+  snapshot_range_of_target(s, RELATION_TABLES, table_int(s, TABLES_TARGET_KEY, row), &first,
+                           &count);
+  for (uint32_t other = first; other < first + count; other++)
+    if (!is_of_threads(s, other) && fought_permille(s, other))
+      return true;
+  return false;
+}
+
+/* Nobody got it since the last sweep, and its owner is told of as a bottleneck, or waits for work. */
+static bool is_kept(const struct snapshot *s, uint32_t row, int64_t target_key, int64_t owner)
+{
+  double contended_per_s = snapshot_real(s, RELATION_TABLES, TABLES_CONTENDED_PER_S, row);
+  uint32_t actor;
+
+  if (contended_per_s > 0 || snapshot_find_actor(s, target_key, owner, &actor) != 0)
+    return false;
+  return detect_actor_awaits_work(s, actor) || detect_actor_is_bottleneck(s, actor);
+}
+
+static bool is_no_contest(const struct snapshot *s, uint32_t row)
+{
+  int64_t target_key = table_int(s, TABLES_TARGET_KEY, row),
+          owner = table_int(s, TABLES_OWNER, row);
+
+  if (is_inner_lock(s, row))
+    return true;
+  if (owner == VALUE_UNKNOWN)
+    return false;
+  /* a lock that a deadlocked actor holds is not fought over, it is lost */
+  return detect_actor_locked_up(s, target_key, owner) || is_kept(s, row, target_key, owner);
+}
+
 static void contention_step(void *state, const struct snapshot *s, struct finding_sink *sink)
 {
   int64_t now_ms = snapshot_about(s).now.wall_ms;
   uint32_t rows = snapshot_rows(s, RELATION_TABLES);
 
   for (uint32_t row = 0; row < rows; row++) {
-    int64_t permille = table_int(s, TABLES_WAIT_PERMILLE, row),
-            owner = table_int(s, TABLES_OWNER, row);
-
-    if (permille == VALUE_UNKNOWN || permille < limits.warning_permille || !several_want_it(s, row))
+    if (!fought_permille(s, row) || is_no_contest(s, row))
       continue;
-    if (owner != VALUE_UNKNOWN &&
-        detect_actor_locked_up(s, table_int(s, TABLES_TARGET_KEY, row), owner))
-      continue; /* a lock that a deadlocked actor holds is not fought over, it is lost */
     struct contest *contest = contest_of(state, s, row, now_ms);
     contest_look(contest, s, row, now_ms);
     tell(s, row, contest, sink);
@@ -230,7 +289,10 @@ const struct detector detect_contention = {
         "For five seconds somebody waited for a shared table or lock during 30 % of the time "
         "(a warning; critical from 80 %). Found from the time that the source sums up while "
         "anybody waits. It cannot see spinning, and says nothing of a lock that one actor "
-        "keeps while a single other one waits. Who waited in the last ten seconds is named as far "
+        "keeps while a single other one waits, that a thread keeps while it waits for work (leader "
+        "and followers), or whose owner is told as a bottleneck, nor of locks without a name in a "
+        "program whose own tables are fought over. Who waited in the last ten seconds is named as "
+        "far "
         "as it was seen waiting.",
     .history_ns = 7 * SECOND_NS,
     .state_new = contention_new,

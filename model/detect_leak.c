@@ -37,18 +37,22 @@ static const struct kind {
   /* only actors whose mailbox holds more than can be seen (they drain it into a queue of their own,
    * as gen_server2 does): their memory is all that tells how it swells */
   bool hidden_queue;
+  uint8_t unit; /* of a depth; connections wait for a moment, or their queue is full */
 } kinds[] = {
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, 200, 100, false},
-    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, 200, 100, false},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, 200, 100, false, DEPTH_MESSAGES},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, 200, 100, false, DEPTH_MESSAGES},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &fast, MIB, MIB / 2, false, DEPTH_BYTES},
+    {"depth", "", RELATION_ACTORS, ACTORS_DEPTH, &slow, MIB, MIB / 2, false, DEPTH_BYTES},
     {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 64 * MIB, 16 * MIB,
-     false},
+     false, ENUM_UNKNOWN},
     {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 64 * MIB, 16 * MIB,
-     false},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 2 * MIB, 2 * MIB,
-     true},
-    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 2 * MIB, 2 * MIB,
-     true},
-    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, &fast, 64 * MIB, 16 * MIB, false},
+     false, ENUM_UNKNOWN},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &fast, 2 * MIB, 2 * MIB, true,
+     ENUM_UNKNOWN},
+    {"memory_bytes", " memory", RELATION_ACTORS, ACTORS_MEMORY_BYTES, &slow, 2 * MIB, 2 * MIB, true,
+     ENUM_UNKNOWN},
+    {"rss_bytes", "memory", RELATION_TARGETS, TARGETS_RSS_BYTES, &fast, 64 * MIB, 16 * MIB, false,
+     ENUM_UNKNOWN},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), SAMPLES_MIN = 8 };
@@ -126,8 +130,19 @@ static int64_t row_age_ms(const struct snapshot *s, enum relation relation, uint
   return age == VALUE_UNKNOWN ? 0 : age;
 }
 
+static bool is_depth(const struct kind *kind)
+{
+  return kind->relation == RELATION_ACTORS && kind->column == ACTORS_DEPTH;
+}
+
 static bool is_of_kind(const struct snapshot *s, const struct kind *kind, uint32_t row)
 {
+  uint8_t unit;
+
+  if (is_depth(kind)) {
+    unit = snapshot_enum(s, RELATION_ACTORS, ACTORS_DEPTH_UNIT, row);
+    return kind->unit == (unit == ENUM_UNKNOWN ? DEPTH_MESSAGES : unit);
+  }
   return !kind->hidden_queue ||
          snapshot_enum(s, RELATION_ACTORS, ACTORS_DEPTH_IS, row) == DEPTH_AT_LEAST;
 }
@@ -185,7 +200,7 @@ static int64_t room_left(const struct snapshot *s, const struct kind *kind, uint
   uint32_t target = 0;
   int64_t limit = VALUE_UNKNOWN, used = value;
 
-  if (kind->column == ACTORS_DEPTH && kind->relation == RELATION_ACTORS) {
+  if (is_depth(kind)) {
     limit = snapshot_int(s, RELATION_ACTORS, ACTORS_CAPACITY, row);
   } else if (snapshot_find_target(s,
                                   snapshot_int(s, kind->relation, key_column(kind->relation), row),
@@ -214,13 +229,15 @@ static void sentence_of(const struct snapshot *s, const struct kind *kind, uint3
                         const struct trend *trend, int64_t value, double seconds_left,
                         struct phrase *sentence)
 {
-  bool messages = kind->relation == RELATION_ACTORS && kind->column == ACTORS_DEPTH;
+  bool messages = is_depth(kind) && kind->unit == DEPTH_MESSAGES;
 
   if (kind->relation == RELATION_TARGETS) {
     phrase_name(sentence, snapshot_text(s, RELATION_TARGETS, TARGETS_TARGET, row));
     phrase_add(sentence, ": its memory");
   } else {
-    phrase_add(sentence, messages ? "the mailbox of " : "the memory of ");
+    phrase_add(sentence, messages         ? "the mailbox of "
+                         : is_depth(kind) ? "what is unread in "
+                                          : "the memory of ");
     phrase_name(sentence, snapshot_text(s, RELATION_ACTORS, ACTORS_NAME, row));
   }
   phrase_add(sentence, " grows by ");
@@ -237,7 +254,7 @@ static void sentence_of(const struct snapshot *s, const struct kind *kind, uint3
       phrase_add(sentence, ": it keeps a queue of its own that swells");
   }
   if (!isnan(seconds_left)) {
-    phrase_add(sentence, messages ? "; full in " : "; at the limit in ");
+    phrase_add(sentence, is_depth(kind) ? "; full in " : "; at the limit in ");
     phrase_duration(sentence, (int64_t)(seconds_left * 1000));
   }
 }
@@ -247,8 +264,9 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
 {
   int64_t room = room_left(s, kind, row, value);
   double left = room == VALUE_UNKNOWN || room > 1LL << 52 ? NAN : (double)room / trend->slope_per_s;
-  bool deep = kind->relation == RELATION_ACTORS && kind->column == ACTORS_DEPTH &&
-              value > limits.critical_depth;
+  bool bytes =
+      is_depth(kind) && kind->unit == DEPTH_BYTES; /* full, it only slows down who writes */
+  bool deep = is_depth(kind) && !bytes && value > limits.critical_depth;
   struct phrase key = {0}, sentence = {0};
   struct finding f = {0};
   char detail[512];
@@ -275,7 +293,7 @@ static void tell(const struct snapshot *s, const struct kind *kind, uint32_t row
   f.key = key.text;
   f.summary = sentence.text;
   f.detail = detail;
-  f.severity = deep || left < limits.critical_s ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+  f.severity = !bytes && (deep || left < limits.critical_s) ? SEVERITY_CRITICAL : SEVERITY_WARNING;
   f.for_ns = limits.for_ns;
   f.keep_ns = kind->pace->keep_ns;
   finding_add(sink, &f);
@@ -362,7 +380,7 @@ const struct detector detect_leak = {
             "actors that drain their mailbox "
             "into a queue of their own the memory is watched from 2 MiB on. It cannot tell a leak "
             "from a load that rises for as long, watches the 4096 largest of "
-            "each kind only, and no mailbox below 200 messages.",
+            "each kind only, and no mailbox below 200 messages, no pipe or stream below 1 MiB.",
     .history_ns = 16 * SECOND_NS,
     .state_new = leak_new,
     .state_free = leak_free,

@@ -249,7 +249,7 @@ static size_t add_actor(struct scenario *sc, const struct line *line, const char
 {
   const char *kind = text_option(sc, line, "kind");
   const char *pool = text_option(sc, line, "pool");
-  const char *thread = text_option(sc, line, "thread");
+  const char *thread = text_option(sc, line, "thread"), *unit = text_option(sc, line, "unit");
   size_t i = world_add_actor(sc->world, name, SOURCE_TAG_HOOK,
                              kind ? enum_word(sc, line, RELATION_ACTORS, ACTORS_KIND, kind)
                                   : ACTOR_KIND_ACTOR);
@@ -263,6 +263,8 @@ static size_t add_actor(struct scenario *sc, const struct line *line, const char
   if (has(line, "registered"))
     a->flags |= SWEEP_ACTOR_REGISTERED;
   a->at_least = has(line, "at_least");
+  if (unit)
+    a->unit = enum_word(sc, line, RELATION_ACTORS, ACTORS_DEPTH_UNIT, unit);
   return i;
 }
 
@@ -283,11 +285,28 @@ static void do_actors(struct scenario *sc, const struct line *line)
   }
 }
 
-static void do_thread(struct scenario *sc, const struct line *line)
+static void add_thread(struct scenario *sc, const char *name)
 {
-  size_t i = world_add_actor(sc->world, word(sc, line, 1), SOURCE_TAG_THREAD, ACTOR_KIND_THREAD);
+  size_t i = world_add_actor(sc->world, name, SOURCE_TAG_THREAD, ACTOR_KIND_THREAD);
 
   sc->world->actors[i].tid = 5000 + (uint32_t)i;
+}
+
+static void do_thread(struct scenario *sc, const struct line *line)
+{
+  add_thread(sc, word(sc, line, 1));
+}
+
+static void do_threads(struct scenario *sc, const struct line *line)
+{
+  int64_t count = number(sc, line, word(sc, line, 2));
+
+  for (int64_t n = 1; n <= count; n++) {
+    char name[512];
+
+    snprintf(name, sizeof(name), "%s%lld", line->words[1], (long long)n);
+    add_thread(sc, name);
+  }
 }
 
 /* A pool's own row, its worker threads being tids that `on` hands to actors. */
@@ -484,6 +503,24 @@ static void do_state(struct scenario *sc, const struct line *line)
   actor_of(sc, line)->state = enum_word(sc, line, RELATION_ACTORS, ACTORS_STATE, word(sc, line, 2));
 }
 
+static void do_states(struct scenario *sc, const struct line *line)
+{
+  int64_t count = number(sc, line, word(sc, line, 2));
+  size_t first = find_numbered(sc, line, line->words[1], 1);
+
+  for (size_t i = 0; i < (size_t)count; i++)
+    sc->world->actors[first + i].state =
+        enum_word(sc, line, RELATION_ACTORS, ACTORS_STATE, word(sc, line, 3));
+}
+
+static void do_function(struct scenario *sc, const struct line *line)
+{
+  struct world_actor *a = actor_of(sc, line);
+
+  free(a->function);
+  a->function = must(strdup(word(sc, line, 2)));
+}
+
 static void do_die(struct scenario *sc, const struct line *line)
 {
   world_die(sc->world, find_actor(sc, line, word(sc, line, 1)));
@@ -534,7 +571,7 @@ static void do_rename(struct scenario *sc, const struct line *line)
   a->name = must(strdup(word(sc, line, 2)));
 }
 
-/* table NAME [owner ACTOR] [wait PERMILLE] [contended PER_S] [waiters N], again to change it. */
+/* table NAME [of_threads] [owner ACTOR] [wait PERMILLE] [contended PER_S] [waiters N], again to change it. */
 static void do_table(struct scenario *sc, const struct line *line)
 {
   const char *owner = text_option(sc, line, "owner");
@@ -544,7 +581,8 @@ static void do_table(struct scenario *sc, const struct line *line)
     if (strcmp(sc->world->tables[i].name, word(sc, line, 1)) == 0)
       t = &sc->world->tables[i];
   if (!t)
-    t = world_add_table(sc->world, word(sc, line, 1));
+    t = world_add_table(sc->world, word(sc, line, 1),
+                        has(line, "of_threads") ? SOURCE_TAG_THREAD : SOURCE_TAG_HOOK);
   world_table_settle(sc->world, t);
   t->wait_permille = option(sc, line, "wait", t->wait_permille);
   t->contended_per_s = option(sc, line, "contended", t->contended_per_s);
@@ -641,17 +679,18 @@ static const struct statement {
   const char *name;
   void (*run)(struct scenario *sc, const struct line *line);
 } statements[] = {
-    {"every", do_every},   {"rounds", do_rounds},   {"read", do_read},
-    {"until", do_until},   {"young", do_young},     {"actor", do_actor},
-    {"actors", do_actors}, {"thread", do_thread},   {"pool", do_pool},
-    {"on", do_on},         {"wait", do_wait},       {"ring", do_ring},
-    {"herd", do_herd},     {"end", do_end},         {"disband", do_disband},
-    {"again", do_again},   {"forward", do_forward}, {"state", do_state},
-    {"die", do_die},       {"reborn", do_reborn},   {"flow", do_flow},
-    {"put", do_put},       {"drain", do_drain},     {"rename", do_rename},
-    {"table", do_table},   {"target", do_target},   {"expect", do_expect},
-    {"at", do_at},         {"from", do_from},       {"parts", do_parts},
-    {"hot", do_hot},       {"process", do_process},
+    {"every", do_every},   {"rounds", do_rounds},     {"read", do_read},
+    {"until", do_until},   {"young", do_young},       {"actor", do_actor},
+    {"actors", do_actors}, {"thread", do_thread},     {"pool", do_pool},
+    {"on", do_on},         {"wait", do_wait},         {"ring", do_ring},
+    {"herd", do_herd},     {"end", do_end},           {"disband", do_disband},
+    {"again", do_again},   {"forward", do_forward},   {"state", do_state},
+    {"die", do_die},       {"reborn", do_reborn},     {"flow", do_flow},
+    {"put", do_put},       {"drain", do_drain},       {"rename", do_rename},
+    {"table", do_table},   {"target", do_target},     {"expect", do_expect},
+    {"at", do_at},         {"from", do_from},         {"parts", do_parts},
+    {"hot", do_hot},       {"process", do_process},   {"threads", do_threads},
+    {"states", do_states}, {"function", do_function},
 };
 
 static void run_statement(struct scenario *sc, const struct line *line)

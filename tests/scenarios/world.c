@@ -92,14 +92,13 @@ size_t world_add_actor(struct world *world, const char *name, uint8_t tag, uint8
   return i;
 }
 
-struct world_table *world_add_table(struct world *world, const char *name)
+struct world_table *world_add_table(struct world *world, const char *name, uint8_t tag)
 {
   size_t i = world->table_count++;
 
   world->tables = must(realloc(world->tables, world->table_count * sizeof(*world->tables)));
-  world->tables[i] = (struct world_table){.key = ACTOR_KEY(SOURCE_TAG_HOOK, i + 1),
-                                          .name = must(strdup(name)),
-                                          .since_ns = world->now_ns};
+  world->tables[i] = (struct world_table){
+      .key = ACTOR_KEY(tag, i + 1), .name = must(strdup(name)), .since_ns = world->now_ns};
   return &world->tables[i];
 }
 
@@ -276,6 +275,7 @@ static void read_actor(const struct world *world, struct world_actor *a, struct 
   row->work_unit = a->kind == ACTOR_KIND_PROCESS ? WORK_REDUCTIONS : WORK_MESSAGES;
   if (a->kind == ACTOR_KIND_PROCESS) /* nobody counts its messages */
     row->put_count = row->take_count = VALUE_UNKNOWN;
+  row->depth_unit = a->unit;
   row->flags = a->flags;
   for (size_t i = 0; i < a->wait_count; i++)
     read_wait(world, a, &a->waits[i], sweep);
@@ -342,9 +342,10 @@ struct sweep *world_sweep(struct world *world, uint8_t tag, enum sweep_kind kind
     if (world->actors[i].key != 0)
       read_actor(world, &world->actors[i], sweep);
   }
-  if (alive && kind == SWEEP_FULL && tag == SOURCE_TAG_HOOK)
+  if (alive && kind == SWEEP_FULL)
     for (size_t i = 0; i < world->table_count; i++)
-      read_table(world, &world->tables[i], sweep);
+      if (world->tables[i].key >> 56 == tag)
+        read_table(world, &world->tables[i], sweep);
   sweep->end_ns = world->now_ns > at_ns ? world->now_ns : at_ns;
   sweep_sort(sweep);
   return sweep;

@@ -45,6 +45,7 @@ struct world_actor {
   uint32_t generation;
   uint8_t tag;         /* enum source_tag */
   uint8_t kind;        /* enum actor_kind */
+  uint8_t unit;        /* enum depth_unit */
   uint8_t state;       /* of an actor without waits */
   uint8_t flags;       /* enum sweep_actor_flags */
   bool seen_blocked;   /* by the last read of it: wait rounds read it again */
@@ -98,7 +99,7 @@ void world_free(struct world *world);
 
 /* Adds a slot with an actor in it; its number is stable. */
 size_t world_add_actor(struct world *world, const char *name, uint8_t tag, uint8_t kind);
-struct world_table *world_add_table(struct world *world, const char *name);
+struct world_table *world_add_table(struct world *world, const char *name, uint8_t tag);
 
 /* The actor's own counters become what they are now, so that rates can be changed. */
 void world_settle(struct world *world, struct world_actor *actor);
