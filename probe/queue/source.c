@@ -8,6 +8,9 @@
  * be loaded; else the links of /proc/PID/fd with lists of sockets. The second knows neither pipes, nor how many datagrams
  * a Unix socket holds, nor capacities in other network namespaces.
  *
+ * Not the kernel's iterators over the sockets of a namespace (iter/tcp, iter/unix): they do not tell whose a socket is,
+ * stop at the namespace of who reads, and cost per socket what one over files costs per file.
+ *
  * It reads beside other sources: whose runtime is read as a whole (an Erlang node) has an accept queue all the same.
  */
 #include "probe/source.h"
@@ -22,6 +25,7 @@
 #include "probe/clock.h"
 #include "probe/queue/descriptors.h"
 #include "probe/queue/rows.h"
+#include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
 struct session {
@@ -30,10 +34,10 @@ struct session {
   struct files *files; /* NULL: without programs */
 };
 
-/* Ourselves are left out: our queues are filled by being watched. */
+/* We and our broker are left out: our queues are filled by watching. */
 static int source_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
 {
-  if (reach_pid(target) == getpid())
+  if (reach_pid(target) == getpid() || reach_pid(target) == broker_pid())
     return SOURCE_NOT_MINE;
   int answer = descriptors_any(target);
   if (answer < 0)
