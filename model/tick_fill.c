@@ -22,6 +22,7 @@ struct fill {
   uint32_t wait_row;      /* of `waits`, the next */
   struct turn *moved;     /* waits of threads that are told as those of the actors they run */
   size_t moved_count, moved_next;
+  uint64_t rows_left_out; /* of `waits` */
 };
 
 /* Where a feed's rows begin in each relation, and what all of them share. */
@@ -872,14 +873,31 @@ static bool next_turn(const struct fill *f, const struct section *s, uint32_t fi
   return true;
 }
 
+static uint64_t count_rows(const struct sweep *sweep, uint32_t first, size_t count)
+{
+  uint64_t rows = 0;
+
+  for (size_t i = first; i < first + count; i++)
+    rows += sweep->waits[i].holder_count ? sweep->waits[i].holder_count : 1;
+  return rows;
+}
+
+/* A thread's wait while its actor is in one of its own is how that one waits: it is left out. */
 static int collect_moved(struct fill *f, struct section *s)
 {
   struct turn turn;
   size_t index = 0;
 
-  for (uint32_t at = 0; next_turn(f, s, at, &index, &turn); at = turn.first + turn.count)
-    if (turn.face_row != turn.waiter_row)
+  for (uint32_t at = 0; next_turn(f, s, at, &index, &turn); at = turn.first + turn.count) {
+    uint32_t node = f->graph->node_of_row[turn.waiter_row];
+
+    if (turn.face_row == turn.waiter_row)
+      continue;
+    if (node != TICK_NO_NODE && f->graph->row_of_node[node] == turn.face_row)
+      f->rows_left_out += count_rows(s->feed->sweep, turn.first, turn.count);
+    else
       f->moved[f->moved_count++] = turn;
+  }
   return 0;
 }
 
@@ -943,14 +961,15 @@ static int fill_waits(struct fill *f)
     for (size_t i = 0; i < f->memory->targets[t]->feed_count; i++) {
       const struct sweep *sweep = f->memory->targets[t]->feeds[i]->sweep;
 
-      for (size_t w = 0; sweep && w < sweep->wait_count; w++)
-        rows += sweep->waits[w].holder_count ? sweep->waits[w].holder_count : 1;
+      if (sweep)
+        rows += count_rows(sweep, 0, sweep->wait_count);
     }
-  if (rows > UINT32_MAX || snapshot_builder_relation(f->b, RELATION_WAITS, (uint32_t)rows) < 0)
+  if (rows > UINT32_MAX || list_moved(f) < 0)
     return -ENOMEM;
-  if (rows == 0)
-    return 0;
-  return list_moved(f) < 0 ? -ENOMEM : for_each_feed(f, fill_waits_of);
+  rows -= f->rows_left_out;
+  if (snapshot_builder_relation(f->b, RELATION_WAITS, (uint32_t)rows) < 0)
+    return -ENOMEM;
+  return rows ? for_each_feed(f, fill_waits_of) : 0;
 }
 
 /* --- tables --- */

@@ -126,9 +126,23 @@ static struct claims weigh_claims(const struct finder *f, const struct rider *ac
   return claims;
 }
 
-static bool waits_for_somebody(const struct rider *thread, const struct tick_waiting *waiting)
+static const struct sweep_wait *first_wait(const struct rider *rider,
+                                           const struct tick_waiting *waiting)
 {
-  return waiting && thread->feed->sweep->waits[waiting->wait_first].holder_count > 0;
+  return &rider->feed->sweep->waits[waiting->wait_first];
+}
+
+/* Is what the thread waits on how its actor waits? So it is where nobody is known to hold the thread
+ * up, and where the actor says that it waits for a lock: the lock of the thread is a part of it. */
+static bool is_one_wait(const struct finder *f, const struct rider *thread,
+                        const struct tick_waiting *waiting, const struct rider *actor)
+{
+  uint8_t via;
+
+  if (!waiting || first_wait(thread, waiting)->holder_count == 0)
+    return true;
+  via = first_wait(actor, find_waiting(f, actor->row))->via;
+  return via == VIA_LOCK || via == VIA_RDLOCK;
 }
 
 /* The actor that a thread runs, of `count` that say so; NULL where nobody can tell. */
@@ -143,8 +157,9 @@ static const struct rider *find_innermost(const struct finder *f, const struct r
     wait->undecided = claims.running_count > 0 && claims.sure_count == 0 &&
                       wait->begin_last_ns < wait->end_first_ns + UNDECIDED_NS;
   if (claims.running_count == 0)
-    return claims.waiting_count == 1 && !waits_for_somebody(thread, waiting) ? claims.waiting
-                                                                             : NULL;
+    return claims.waiting_count == 1 && is_one_wait(f, thread, waiting, claims.waiting)
+               ? claims.waiting
+               : NULL;
   if (claims.sure_count != 1 || (!wait && claims.running_count > 1))
     return NULL;
   if (wait)

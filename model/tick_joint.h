@@ -22,8 +22,9 @@
  *    An actor that is in a wait of its own, and keeps its thread meanwhile, is on it for as long as
  *    this wait lasts. So whoever waits for something of the thread waits for it, unless another actor
  *    was taken up on top of it (a worker that helps while it waits): only a full sweep would see that
- *    one, and before there was one during the wait nothing is proven. Does the thread wait for
- *    somebody itself meanwhile, then the two are not one: each waits for its own.
+ *    one, and before there was one during the wait nothing is proven. What the thread sleeps in
+ *    meanwhile is how the actor waits, and is not told; but where the actor is in a call and its
+ *    thread waits for somebody's lock, the two are not one, and each waits for its own.
  *
  *    A thread without a wait holds nobody up for good: two reads of the actor in a row are enough to
  *    call it by the actor's name.

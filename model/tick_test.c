@@ -996,6 +996,25 @@ static void an_open_call_of_the_actor_overrides_its_threads_wait(void **context)
   }
 }
 
+/* The lock within a table: the program tells who waits for the table, the thread that it does. */
+static void the_lock_within_a_table_is_not_told_beside_the_table(void **context)
+{
+  struct world *w = *context;
+
+  for (int i = 0; i < 3; i++, pass(w, 0.1)) {
+    struct sweep *hook = read_full(w);
+
+    calls(hook, KEY(1), KEY(2), 1)->via = VIA_LOCK;
+    hook->actors[0].tid = 101;
+    has_actor(hook, KEY(2), ACTOR_RUNNING)->tid = 102;
+    step2(w, hook, threads_of(w, 7));
+  }
+  assert_int_equal(snapshot_rows(w->snapshot, RELATION_WAITS), 1);
+  assert_true(has_wait(w, KEY(1)));
+  assert_int_equal(actor_int(w, KEY(2), ACTORS_BEHIND), 1);
+  assert_int_equal(actor_int(w, THREAD(102), ACTORS_BEHIND), 0);
+}
+
 /* Two threads that have each other's locks stay found, whatever their actors are about. */
 static void an_open_call_does_not_hide_a_deadlock_of_threads(void **context)
 {
@@ -1416,6 +1435,7 @@ int main(void)
       TEST(reads_that_overlap_are_joined_by_the_read_before),
       TEST(of_two_actors_on_a_thread_the_one_that_does_not_wait_is_the_innermost),
       TEST(an_open_call_of_the_actor_overrides_its_threads_wait),
+      TEST(the_lock_within_a_table_is_not_told_beside_the_table),
       TEST(an_open_call_does_not_hide_a_deadlock_of_threads),
       TEST(who_is_taken_up_within_a_call_is_on_the_thread),
       TEST(a_name_that_changes_hands_is_told),
