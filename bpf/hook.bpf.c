@@ -15,16 +15,16 @@
  * (Without this an ended wait might seem open for ever.)
  */
 #include <linux/bpf.h>
-#include <linux/ptrace.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/hook_record.h"
+#include "probe/processor/processor.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { TRIES = 8, WAITS = 4, REGISTER_MOST = sizeof(struct pt_regs) - 8 };
+enum { TRIES = 8, WAITS = 4, REGISTER_MOST = PROCESSOR_REGS_BYTES - 8 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -242,10 +242,10 @@ int at_site(struct pt_regs *ctx)
   const struct hook_site *site = bpf_map_lookup_elem(&specs, &index);
 
   add(&totals.hits);
-  if (!site)
-    return 0;
-  (void)take_slot(argument(ctx, &site->slots[0]));
-  if (site->slots[1].place != HOOK_NOWHERE)
+  if (site)
+    (void)take_slot(argument(ctx, &site->slots[0]));
+  if (site && site->slots[1].place != HOOK_NOWHERE)
     (void)take_slot(argument(ctx, &site->slots[1]));
+  add(&totals.done);
   return 0;
 }

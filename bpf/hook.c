@@ -112,7 +112,8 @@ struct hook_totals hook_totals(const struct hook *hook)
   const struct hook_totals *now = hook->totals;
 
   return (struct hook_totals){
-      .hits = __atomic_load_n(&now->hits, __ATOMIC_RELAXED),
+      .done = __atomic_load_n(&now->done, __ATOMIC_ACQUIRE), /* first: never more than hits */
+      .hits = __atomic_load_n(&now->hits, __ATOMIC_ACQUIRE),
       .lost = __atomic_load_n(&now->lost, __ATOMIC_RELAXED),
       .unread = __atomic_load_n(&now->unread, __ATOMIC_RELAXED),
       .hurried = __atomic_load_n(&now->hurried, __ATOMIC_RELAXED),

@@ -75,7 +75,8 @@ struct hook_site {
 };
 
 struct hook_totals {
-  __u64 hits;
+  __u64 hits;    /* that began */
+  __u64 done;    /* that have copied all: where both are the same, nothing is being copied */
   __u64 lost;    /* slots that found no room */
   __u64 unread;  /* hits whose slot could not be read, or is none */
   __u64 hurried; /* hits whose slot changed faster than it was copied */

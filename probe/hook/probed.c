@@ -10,6 +10,7 @@
 
 #include "bpf/hook.h"
 #include "bpf/mapped.h"
+#include "probe/clock.h"
 #include "probe/hook/budget.h"
 #include "probe/hook/told.h"
 #include "probe/hook/usdt.h"
@@ -29,6 +30,7 @@ struct probed {
   struct budget *budget;
   pthread_mutex_t mutex;     /* over detaching */
   struct hook_totals totals; /* as of the last sweep */
+  uint64_t attach_ns; /* processor time that attaching took; told once, with the next sweep */
 };
 
 /* ---- what a process maps ---- */
@@ -226,6 +228,7 @@ int probed_attach(struct probed *probed, struct reader_regions *regions,
                              .sites = probed->sites.list,
                              .site_count = probed->sites.count};
   const struct budget_setup budget = {PROBED_HITS_PER_S, count_hits, take_away, probed};
+  uint64_t begin_ns = clock_thread_ns();
   if (probed->hook)
     probed_detach(probed, regions);
   int error = hook_open(&at, &probed->hook, reason, READER_REASON_BYTES);
@@ -239,6 +242,7 @@ int probed_attach(struct probed *probed, struct reader_regions *regions,
     probed_detach(probed, regions);
     return error;
   }
+  probed->attach_ns = clock_thread_ns() - begin_ns;
   (void)snprintf(
       reason, READER_REASON_BYTES,
       "its memory may not be read, so %zu probes tell of it: each message, call and wait "
@@ -304,6 +308,9 @@ void probed_temper(struct probed *probed, struct sweep *sweep)
     sweep->waits[i].exclusive = false;
   if (!probed->sites.inlined)
     forget_inlined(sweep);
-  if (sweep->kind == SWEEP_FULL)
-    add_losses(probed, sweep);
+  if (sweep->kind != SWEEP_FULL)
+    return;
+  add_losses(probed, sweep);
+  sweep->passing_ns += probed->attach_ns;
+  probed->attach_ns = 0;
 }

@@ -45,6 +45,7 @@ enum { IMAGES = 2 };
 
 struct told {
   unsigned char *images[READER_REGIONS_MOST][IMAGES];
+  uint64_t quiet_hits; /* the images are current as long as there are no more than these */
 };
 
 /* ---- images ---- */
@@ -102,6 +103,7 @@ int told_new(struct reader_regions *regions, struct told **ret_told)
     return error;
   }
   regions->partial = true;
+  told->quiet_hits = UINT64_MAX;
   *ret_told = told;
   return 0;
 }
@@ -185,23 +187,50 @@ static void put_slots(struct told *told, const struct reader_regions *regions, u
   }
 }
 
+/* The number of hits when nothing is being copied; UINT64_MAX when something is. */
+static uint64_t hits_at_rest(const struct hook *hook)
+{
+  struct hook_totals now = hook_totals(hook);
+  return now.hits == now.done ? now.hits : UINT64_MAX;
+}
+
+/* The second image; `copy` is the first one's, and good for both where nothing changed meanwhile. */
+static int put_again(struct told *told, const struct hook *hook,
+                     const struct reader_regions *regions, const struct hook_copy *copy,
+                     uint64_t hits)
+{
+  struct hook_copy again;
+  if (hits != UINT64_MAX && hits_at_rest(hook) == hits) {
+    put_slots(told, regions, 1, copy);
+    told->quiet_hits = hits;
+    return 0;
+  }
+  int error = hook_collect(hook, &again);
+  if (error)
+    return error;
+  put_slots(told, regions, 1, &again);
+  hook_copy_done(&again);
+  told->quiet_hits = UINT64_MAX;
+  return 0;
+}
+
 int told_fill(struct told *told, const struct hook *hook, struct reader_regions *regions,
               char reason[READER_REASON_BYTES])
 {
-  int error = 0;
+  struct hook_copy copy;
+  uint64_t hits = hits_at_rest(hook);
   reason[0] = '\0';
-  for (unsigned image = 0; image < IMAGES && !error; image++) {
-    struct hook_copy copy;
-    error = hook_collect(hook, &copy);
-    if (error)
-      break;
-    if (image == 0) {
-      error = put_headers(told, regions, &copy, reason);
-      put_classes(told, &copy);
-    }
-    if (!error)
-      put_slots(told, regions, image, &copy);
-    hook_copy_done(&copy);
+  if (hits != UINT64_MAX && hits == told->quiet_hits)
+    return 0;
+  int error = hook_collect(hook, &copy);
+  if (error)
+    return error;
+  error = put_headers(told, regions, &copy, reason);
+  if (!error) {
+    put_classes(told, &copy);
+    put_slots(told, regions, 0, &copy);
+    error = put_again(told, hook, regions, &copy, hits);
   }
+  hook_copy_done(&copy);
   return error;
 }
