@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "bpf/burst.h"
+#include "bpf/contention.h"
 #include "bpf/files.h"
 #include "bpf/hook.h"
 #include "bpf/ladder.h"
 #include "bpf/load.h"
 #include "bpf/mapped.h"
+#include "bpf/tasks.h"
 #include "bpf/waits.h"
 
 static const char WORDS[] = "this impasse was built without probes (IMPASSE_BPF=OFF)";
@@ -31,6 +33,12 @@ int ladder_try(char *ret_text, size_t room)
   return refuse(ret_text, room);
 }
 
+int ladder_rung(size_t rung, const char **ret_name, char *ret_text, size_t room)
+{
+  *ret_name = "programs";
+  return rung == 0 ? refuse(ret_text, room) : -ENOENT;
+}
+
 int load_here(void *unused, const struct load_order *order, struct loaded *ret_loaded)
 {
   (void)unused;
@@ -48,6 +56,71 @@ void load_elsewhere(load_fn *elsewhere, void *context)
 {
   (void)elsewhere;
   (void)context;
+}
+
+int load_program(enum load_program program, const void *parameters, size_t bytes, int fd,
+                 uint32_t fd_count, struct loaded *ret_loaded)
+{
+  (void)program;
+  (void)parameters;
+  (void)bytes;
+  (void)fd;
+  (void)fd_count;
+  return load_here(NULL, NULL, ret_loaded);
+}
+
+void loaded_close(struct loaded *loaded)
+{
+  (void)loaded;
+}
+
+int tasks_open(pid_t pid, struct tasks **ret_tasks, char *reason, size_t room)
+{
+  (void)pid;
+  (void)ret_tasks;
+  return refuse(reason, room);
+}
+
+int tasks_read(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+               const struct task_record **ret_list, size_t *ret_count, uint64_t *ret_lost)
+{
+  (void)tasks;
+  (void)tids;
+  (void)tid_count;
+  (void)most;
+  (void)ret_list;
+  (void)ret_count;
+  (void)ret_lost;
+  return -EOPNOTSUPP;
+}
+
+void tasks_close(struct tasks *tasks)
+{
+  (void)tasks;
+}
+
+int contention_open(pid_t pid, struct contention **ret_contention, char *reason, size_t room)
+{
+  (void)pid;
+  (void)ret_contention;
+  return refuse(reason, room);
+}
+
+int contention_collect(struct contention *contention, struct contention_totals *ret_totals)
+{
+  (void)contention;
+  (void)ret_totals;
+  return -EOPNOTSUPP;
+}
+
+void contention_totals_done(struct contention_totals *totals)
+{
+  (void)totals;
+}
+
+void contention_close(struct contention *contention)
+{
+  (void)contention;
 }
 
 int burst_run(const struct burst *burst, struct burst_counts *ret_counts, char *reason, size_t room)

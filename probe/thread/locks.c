@@ -39,7 +39,7 @@ void locks_begin(struct locks *locks)
   }
 }
 
-struct lock *locks_find(struct locks *locks, uint64_t address)
+struct lock *locks_find(const struct locks *locks, uint64_t address)
 {
   struct lock *lock = NULL;
   HASH_FIND(hh, locks->by_address, &address, sizeof address, lock);
@@ -81,7 +81,7 @@ struct lock *locks_note(struct locks *locks, struct member *member, const struct
   lock->touched = true;
   lock->lasting |= member->lasting;
   lock->idle_owner |= waits_for_work(holder);
-  lock->contended_count += !member->counted;
+  lock->contended_count += !locks->exact && !member->counted;
   member->counted = true;
   return lock;
 }
@@ -89,8 +89,25 @@ struct lock *locks_note(struct locks *locks, struct member *member, const struct
 void locks_ended(struct locks *locks, uint64_t address, uint64_t waited_ns)
 {
   struct lock *lock = locks_find(locks, address);
-  if (lock && lock->max_wait_ns < waited_ns)
+  if (lock && !locks->exact && lock->max_wait_ns < waited_ns)
     lock->max_wait_ns = waited_ns;
+}
+
+void locks_told(struct locks *locks, uint64_t address, enum classify_kind kind,
+                const struct lock_times *times, uint64_t now_ns)
+{
+  struct lock *lock =
+      times->count || times->some_ns ? meet(locks, address) : locks_find(locks, address);
+  if (!lock)
+    return;
+  lock->kind = kind_of(kind);
+  lock->had_owner = true;
+  lock->wait_ns += times->some_ns;
+  lock->contended_count += times->count;
+  if (lock->max_wait_ns < times->max_ns)
+    lock->max_wait_ns = times->max_ns;
+  if (times->count || times->some_ns)
+    lock->waited_ns = now_ns;
 }
 
 /* Sums the time up since the last look. */
@@ -120,7 +137,8 @@ void locks_end(struct locks *locks, bool partial, uint64_t now_ns)
   {
     if (partial && !lock->looked && !lock->touched)
       continue;
-    account(lock, now_ns);
+    if (!locks->exact)
+      account(lock, now_ns);
     lock->looked_ns = now_ns;
     if (lock->touched)
       lock->waited_ns = now_ns;

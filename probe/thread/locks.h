@@ -43,6 +43,13 @@ struct lock {
 struct locks {
   struct lock *by_address; /* uthash */
   uint64_t lost;           /* waits for locks that there was no room for, since last asked */
+  bool exact;              /* times are told (locks_told), nothing is estimated */
+};
+
+struct lock_times { /* since last told */
+  uint64_t some_ns; /* with at least one waiter */
+  uint64_t count;   /* waits that ended */
+  uint64_t max_ns;  /* the longest ever */
 };
 
 /* A look begins: nobody waits yet. */
@@ -54,10 +61,14 @@ struct lock *locks_note(struct locks *locks, struct member *member, const struct
 /* A wait that was seen before has ended, after at least so long. */
 void locks_ended(struct locks *locks, uint64_t address, uint64_t waited_ns);
 
+/* What was counted of a lock. */
+void locks_told(struct locks *locks, uint64_t address, enum classify_kind kind,
+                const struct lock_times *times, uint64_t now_ns);
+
 /* It ends. `partial`: only those were looked at who waited in the last look. */
 void locks_end(struct locks *locks, bool partial, uint64_t now_ns);
 
-struct lock *locks_find(struct locks *locks, uint64_t address); /* NULL: not there */
+struct lock *locks_find(const struct locks *locks, uint64_t address); /* NULL: not there */
 void locks_done(struct locks *locks);
 
 #endif

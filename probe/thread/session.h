@@ -16,6 +16,8 @@
 #include "probe/thread/stack/stack.h"
 #include "probe/thread/vital.h"
 
+struct exact;
+
 struct session {
   struct reach_target *target;
   uint64_t target_key;
@@ -25,6 +27,7 @@ struct session {
   struct locks locks;
   struct shared shared;
   struct vital vital;
+  struct exact *exact;                 /* NULL: waits are estimated */
   uint64_t lost;                       /* threads that the last read left out */
   int64_t lost_count;                  /* since it was opened */
   char complaint[SOURCE_REASON_BYTES]; /* told once, as a gap */

@@ -13,15 +13,31 @@
 
 #include "probe/clock.h"
 #include "probe/thread/edges.h"
+#include "probe/thread/exact.h"
 #include "probe/thread/route_choice.h"
 #include "probe/thread/rows.h"
 #include "probe/thread/session.h"
 #include "probe/thread/stacks.h"
 #include "probe/thread/worth.h"
 
+static void exact_off(struct session *session)
+{
+  exact_close(session->exact);
+  session->exact = NULL;
+  session->locks.exact = false;
+}
+
+static int exact_on(struct session *session, char reason[SOURCE_REASON_BYTES])
+{
+  int error = exact_open(session, &session->exact, reason);
+  session->locks.exact = !error;
+  return error;
+}
+
 /* What was learned of a target goes, what it is stays. */
 static void session_detach(struct session *session)
 {
+  exact_off(session);
   if (session->route)
     session->route->kind->close(session->route);
   session->route = NULL;
@@ -99,8 +115,12 @@ static int follow_exec(struct session *session)
   session->vital = vital_read(session->target);
   if (!was.image || !session->vital.image || was.image == session->vital.image)
     return 0;
+  bool exact = session->exact != NULL;
   session_detach(session);
-  return session_attach(session, reason);
+  int error = session_attach(session, reason);
+  if (!error && exact && exact_on(session, reason) != 0)
+    (void)snprintf(session->complaint, sizeof session->complaint, "%s", reason);
+  return error;
 }
 
 /* A route may fail where another does not; that is told once. */
@@ -129,6 +149,13 @@ static int read_all(struct session *session, uint64_t now_ns)
   if (error && session->route && change_route(session, error) == 0)
     error = session->route->kind->read(session->route, NULL, 0, &list, &count, &session->lost);
   return error ? error : roster_take_all(&session->roster, list, count, now_ns);
+}
+
+/* Counted exactly, until that becomes too dear. */
+static void take_exact(struct session *session, uint64_t now_ns)
+{
+  if (session->exact && exact_take(session->exact, session, now_ns, session->complaint) != 0)
+    exact_off(session);
 }
 
 /* ---- facts ---- */
@@ -171,6 +198,12 @@ static void fill_target(struct session *session, struct sweep *sweep)
 
 /* ---- sweeps ---- */
 
+static void note_ended(struct session *session)
+{
+  for (size_t i = 0; i < session->roster.ended_count; i++)
+    locks_ended(&session->locks, session->roster.ended[i].lock, session->roster.ended[i].waited_ns);
+}
+
 struct looked {
   uint32_t *indices;
   pid_t *tids;
@@ -206,6 +239,8 @@ static int source_sweep(void *context, struct sweep **ret_sweep)
     goto out;
   error =
       edges_find(session, looked.indices, edges_list_waiting(session, looked.indices, looked.tids));
+  take_exact(session, sweep->begin_ns);
+  note_ended(session);
   if (!error)
     error = rows_fill(session, sweep, NULL, 0);
   if (error)
@@ -246,6 +281,7 @@ static int source_round(void *context, struct sweep **ret_sweep)
   if (error)
     goto out;
   roster_take_some(&session->roster, looked.indices, waiting, list, count, sweep->begin_ns);
+  note_ended(session);
   error = edges_find(session, looked.indices, waiting);
   if (!error)
     error = rows_fill(session, sweep, looked.indices, waiting);
@@ -265,11 +301,27 @@ out:
   return error;
 }
 
+/* ---- probes ---- */
+
+static int source_exact(void *context, bool on, char reason[SOURCE_REASON_BYTES])
+{
+  struct session *session = context;
+  exact_off(session);
+  return on ? exact_on(session, reason) : 0;
+}
+
 /* ---- questions ---- */
 
 static int source_ask(void *context, uint64_t actor, enum feed_question question, char **ret_text)
 {
-  return question == FEED_STACK ? stacks_answer(context, actor, ret_text) : -EOPNOTSUPP;
+  switch (question) {
+  case FEED_STACK:
+    return stacks_answer(context, actor, ret_text);
+  case FEED_LOCKS:
+    return exact_answer(context, ret_text);
+  default:
+    return -EOPNOTSUPP;
+  }
 }
 
 extern const struct source source_thread;
@@ -284,6 +336,7 @@ const struct source source_thread = {
     .open = source_open,
     .sweep = source_sweep,
     .round = source_round,
+    .exact = source_exact,
     .ask = source_ask,
     .close = source_close,
 };
