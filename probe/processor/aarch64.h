@@ -23,6 +23,9 @@
   unsigned long long regs[31], sp, pc, orig_x0;                                                    \
   int syscallno
 
+/* sizeof(struct user_pt_regs): what a probe in a program may read. */
+enum { PROCESSOR_REGS_BYTES = 272 };
+
 /* CALL(number, name) of every system call. */
 #define PROCESSOR_CALLS "probe/processor/aarch64_calls.def"
 

@@ -21,6 +21,9 @@
 /* The declaration of those fields. */
 #define PROCESSOR_REGS unsigned long di, si, dx, r10, r8, r9, sp, ip, bp, orig_ax
 
+/* sizeof(struct pt_regs): what a probe in a program may read. */
+enum { PROCESSOR_REGS_BYTES = 168 };
+
 /* CALL(number, name) of every system call. */
 #define PROCESSOR_CALLS "probe/processor/x86_64_calls.def"
 
