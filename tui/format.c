@@ -225,6 +225,17 @@ const char *format_value(char buffer[FORMAT_SIZE], enum relation relation, unsig
   return format_count(buffer, value.integer);
 }
 
+const char *format_cell(char buffer[FORMAT_SIZE], const struct snapshot *s, enum relation relation,
+                        unsigned column, uint32_t row)
+{
+  struct value value = snapshot_value(s, relation, column, row);
+
+  if (relation == RELATION_ACTORS && (column == ACTORS_DEPTH || column == ACTORS_CAPACITY) &&
+      value.known && snapshot_enum(s, relation, ACTORS_DEPTH_UNIT, row) == DEPTH_BYTES)
+    return format_bytes(buffer, value.integer);
+  return format_value(buffer, relation, column, value, snapshot_about(s).now.wall_ms);
+}
+
 char *format_heading(char buffer[FORMAT_SIZE], const struct column *column)
 {
   static const struct {

@@ -40,6 +40,10 @@ char *format_bars(char buffer[FORMAT_SIZE], const int64_t *values, unsigned coun
 const char *format_value(char buffer[FORMAT_SIZE], enum relation relation, unsigned column,
                          struct value value, int64_t wall_ms);
 
+/* The value of a cell, in the unit of its row where rows have one of their own: of a pipe bytes. */
+const char *format_cell(char buffer[FORMAT_SIZE], const struct snapshot *snapshot,
+                        enum relation relation, unsigned column, uint32_t row);
+
 /* The heading of a column: the name, with the suffix of its unit as people write it (growth/s,
  * blocked, cpu%). */
 char *format_heading(char buffer[FORMAT_SIZE], const struct column *column);

@@ -119,7 +119,7 @@ static const char *actor_value(const struct snapshot *s, unsigned column, uint32
       !snapshot_find_actor(s, snapshot_int(s, RELATION_ACTORS, ACTORS_TARGET_KEY, row),
                            value.integer, &other))
     return name_of(s, other);
-  return format_value(buffer, RELATION_ACTORS, column, value, snapshot_about(s).now.wall_ms);
+  return format_cell(buffer, s, RELATION_ACTORS, column, row);
 }
 
 /* Two facts a line where the screen is wide enough. */

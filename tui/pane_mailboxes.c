@@ -1,4 +1,5 @@
 /* pane_mailboxes.c - all actors with their mailboxes, deepest first. */
+#include "tui/mailbox.h"
 #include "tui/pane.h"
 
 static enum style style_of(const struct snapshot *s, uint32_t row, unsigned column)
@@ -29,12 +30,9 @@ static enum style style_of(const struct snapshot *s, uint32_t row, unsigned colu
 /* The deepest first; of equally deep ones, which is all of them in good times, who works most. */
 static int64_t score(const struct snapshot *s, uint32_t row)
 {
-  int64_t depth = snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row),
-          work_most = (INT64_C(1) << WORK_BITS) - 1;
+  int64_t depth = mailbox_weight(s, row), work_most = (INT64_C(1) << WORK_BITS) - 1;
   double work = snapshot_real(s, RELATION_ACTORS, ACTORS_WORK_PER_S, row);
 
-  if (depth == VALUE_UNKNOWN || depth < 0)
-    depth = -1;
   depth = depth < DEPTH_MAX ? depth : DEPTH_MAX - 1;
   return depth * (work_most + 1) +
          (work > 0 ? (work < (double)work_most ? (int64_t)work : work_most) : 0);
@@ -49,6 +47,7 @@ static const struct table_spec spec = {
     .column_count = 18,
     .sort = ACTORS_DEPTH,
     .score = score,
+    .shows = mailbox_is_shown,
     .style = style_of,
 };
 
@@ -58,6 +57,8 @@ const struct pane pane_mailboxes = {
     .help = "Every actor and its mailbox. The bars are the last 16 depths, the newest at the "
             "right; each step up is a doubling. Growth that stays positive is a leak. Equally deep "
             "ones: "
-            "who works most comes first (work/s: of Erlang processes reductions).",
+            "who works most comes first (work/s: of Erlang processes reductions). Of threads only "
+            "those that wait for somebody, or somebody for them; a word that is looked for is "
+            "looked for in all. Pipes and streams are told in bytes (K, M).",
     .table = &spec,
 };

@@ -17,6 +17,7 @@
 
 #include "tui/alertline.h"
 #include "tui/format.h"
+#include "tui/mailbox.h"
 #include "tui/pane.h"
 #include "tui/rules.h"
 #include "tui/waitline.h"
@@ -45,13 +46,6 @@ struct panel {
 
 /* --- what goes into the panels --- */
 
-static int64_t mailbox_score(const struct snapshot *s, uint32_t row)
-{
-  int64_t depth = snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row);
-
-  return depth == VALUE_UNKNOWN ? 0 : depth;
-}
-
 static int64_t table_score(const struct snapshot *s, uint32_t row)
 {
   int64_t share = snapshot_int(s, RELATION_TABLES, TABLES_WAIT_PERMILLE, row);
@@ -72,7 +66,7 @@ static void renew(struct memory *m, const struct view *view)
     return;
   m->generation = view->generation;
   m->alert_count = ranking_top(s, RELATION_ALERTS, rules_alert_urgency, m->alerts, TOP_MAX);
-  m->mailbox_count = ranking_top(s, RELATION_ACTORS, mailbox_score, m->mailboxes, TOP_MAX);
+  m->mailbox_count = ranking_top(s, RELATION_ACTORS, mailbox_weight, m->mailboxes, TOP_MAX);
   m->table_count = ranking_top(s, RELATION_TABLES, table_score, m->tables, TOP_MAX);
   /* without memory the tree is empty until the next snapshot */
   (void)waittree_make(&m->tree, s,
@@ -227,8 +221,7 @@ static void draw_cells(const struct snapshot *s, enum relation relation, uint32_
     struct value value = snapshot_value(s, relation, columns[i].column, row);
     char buffer[FORMAT_SIZE];
     enum style style = value.known ? STYLE_NORMAL : STYLE_DIM;
-    const char *text =
-        format_value(buffer, relation, columns[i].column, value, snapshot_about(s).now.wall_ms);
+    const char *text = format_cell(buffer, s, relation, columns[i].column, row);
 
     if (room < columns[i].from_columns)
       continue;

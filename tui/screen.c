@@ -12,6 +12,7 @@
 #include "model/maker.h"
 #include "tui/glyph.h"
 #include "tui/keys.h"
+#include "tui/mailbox.h"
 #include "tui/pane.h"
 #include "tui/status.h"
 
@@ -106,7 +107,7 @@ static void screen_renew(struct screen *screen)
   view->snapshot = screen->shown;
   view->generation++;
   history_push(view->blocked, column_sum(view->snapshot, RELATION_TARGETS, TARGETS_BLOCKED));
-  history_push(view->queued, column_sum(view->snapshot, RELATION_ACTORS, ACTORS_DEPTH));
+  history_push(view->queued, mailbox_messages(view->snapshot));
   view->history_count += view->history_count < VIEW_HISTORY;
   for (unsigned i = 0; panes[i]; i++)
     table_renew(&screen->instances[i].table);

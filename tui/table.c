@@ -48,6 +48,23 @@ static bool accepts(void *context, const struct snapshot *snapshot, uint32_t row
   return word_in_row(context, row);
 }
 
+static bool is_shown(void *spec, const struct snapshot *snapshot, uint32_t row)
+{
+  return ((const struct table_spec *)spec)->shows(snapshot, row);
+}
+
+/* Fills the ranking: who looks for a word finds it in all rows. */
+static int rank_rows(struct table *table, const struct snapshot *snapshot,
+                     struct ranking_order order)
+{
+  struct table_spec spec = *table->spec;
+  struct word word = word_of(snapshot, spec.relation, table->filter);
+
+  if (table->filter[0])
+    return ranking_make(&table->ranking, snapshot, order, accepts, &word);
+  return ranking_make(&table->ranking, snapshot, order, spec.shows ? is_shown : NULL, &spec);
+}
+
 /* --- the order and the cursor --- */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -108,18 +125,16 @@ static void table_settle(struct table *table, const struct snapshot *snapshot)
 static void table_rank(struct table *table, const struct snapshot *snapshot)
 {
   struct ranking_order order;
-  struct word word;
 
   if (table->ranked)
     return;
   table->ranked = true;
-  word = word_of(snapshot, table->spec->relation, table->filter);
   order =
       (struct ranking_order){.relation = table->spec->relation,
                              .column = table->sort,
                              .descending = table->descending,
                              .score = table->sort == table->spec->sort ? table->spec->score : NULL};
-  if (ranking_make(&table->ranking, snapshot, order, table->filter[0] ? accepts : NULL, &word))
+  if (rank_rows(table, snapshot, order))
     table->ranking.count = 0; /* no memory: an empty table until the next snapshot */
   /* at its home place the cursor stays on whatever is first */
   if (table->cursor)
@@ -381,7 +396,6 @@ static void draw_row(const struct table *table, const struct snapshot *snapshot,
 {
   enum relation relation = table->spec->relation;
   struct canvas_pen pen = canvas_pen(area, line, 0);
-  int64_t wall_ms = snapshot_about(snapshot).now.wall_ms;
 
   for (unsigned i = 0; i < layout->count; i++) {
     unsigned column = layout->columns[i];
@@ -393,7 +407,7 @@ static void draw_row(const struct table *table, const struct snapshot *snapshot,
         table->spec->style(snapshot, row, column) != STYLE_NORMAL)
       style = table->spec->style(snapshot, row, column);
     (to_the_right(relation, column) ? pen_right : pen_left)(
-        &pen, layout->widths[i], style, format_value(buffer, relation, column, value, wall_ms));
+        &pen, layout->widths[i], style, format_cell(buffer, snapshot, relation, column, row));
     pen_skip(&pen, 1);
   }
 }

@@ -31,6 +31,8 @@ struct table_spec {
   uint8_t sort;     /* column it is sorted by at first; numbers descend */
   /* NULL, or the first order is by this, highest first, and not by the column's values. */
   ranking_score_fn *score;
+  /* NULL, or which rows are there at all while no word is looked for. */
+  bool (*shows)(const struct snapshot *snapshot, uint32_t row);
   /* NULL = plain. */
   enum style (*style)(const struct snapshot *snapshot, uint32_t row, unsigned column);
 };
