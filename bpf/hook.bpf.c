@@ -92,6 +92,18 @@ static __always_inline struct hook_region *region_of(__u64 hot, __u32 number)
   return region;
 }
 
+/* No slot but a region's header: the library has stopped. */
+static __always_inline int take_head(__u64 at, const __u64 *head)
+{
+  __u32 chain = (__u32)(head[3] >> 32);
+  struct hook_region *region = bpf_map_lookup_elem(&regions, &chain);
+
+  if (region && (region->base == 0 || region->base == at) &&
+      copy(region->head, sizeof(region->head), at))
+    region->base = at;
+  return 0;
+}
+
 static __noinline int take_class(__u32 id)
 {
   __u32 first = 0, index = id - 1;
@@ -185,12 +197,17 @@ static __noinline int take_slot(__u64 at)
 
   if (at == 0)
     return 0; /* an unknown holder */
-  if (!copy(&hot, sizeof(hot), at) || !(region = region_of(at, hot.number))) {
+  if (!copy(&hot, sizeof(hot), at)) {
     add(&totals.unread);
     return 0;
   }
-  if (hot.number == 0) /* with this one the library tells that it stops */
-    (void)copy(region->head, sizeof(region->head), region->base);
+  if (*(const __u64 *)&hot == HOOK_MAGIC)
+    return take_head(at, (const __u64 *)&hot);
+  region = region_of(at, hot.number);
+  if (!region) {
+    add(&totals.unread);
+    return 0;
+  }
   slot = slot_of(hot.number);
   if (!slot) {
     add(&totals.lost);

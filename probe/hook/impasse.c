@@ -134,7 +134,7 @@ void impasse_stop_now(void)
     __atomic_store_n(&process->regions[i]->state, (uint32_t)IMPASSE_REGION_CLOSED,
                      __ATOMIC_RELEASE);
   if (count > 0)
-    IMPASSE_PROBE(stop, count, 0, impasse_hot_at(process->regions[0], 0));
+    IMPASSE_PROBE(stop, count, 0, process->regions[0]); /* no slot has changed: the header has */
 }
 
 __attribute__((destructor)) static void process_exits(void)

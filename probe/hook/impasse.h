@@ -48,7 +48,7 @@
 #include "probe/hook/region.h"
 
 /* Each site stands behind what it tells of, and its third argument (of IMPASSE_PROBE_TWO the fourth
- * as well) is the hot line of the slot that has changed: who is there finds all of it. */
+ * as well) is the hot line of the slot that has changed, or NULL: who is there finds all of it. */
 #ifdef IMPASSE_USDT
 #include <sys/sdt.h>
 #define IMPASSE_PROBE(name, a, b, slot)                                                            \

@@ -38,7 +38,8 @@ _Static_assert((int)HOOK_SERVICE == IMPASSE_KIND_SERVICE &&
                "kinds");
 _Static_assert(offsetof(struct impasse_cold, class_id) == 5 * 8 &&
                    offsetof(struct impasse_wait_line, object) == 3 * 8 &&
-                   offsetof(struct impasse_box, put) == 8,
+                   offsetof(struct impasse_box, put) == 8 &&
+                   offsetof(struct impasse_header, chain) == 3 * 8 + 4,
                "words that hook.bpf.c looks at");
 
 enum { IMAGES = 2 };
