@@ -17,9 +17,9 @@
 #endif
 
 enum {
-  HEAD_BYTES = 4096,     /* ELF header, program headers and, mostly, the build id */
-  SEGMENTS_MOST = 1024,  /* of a file */
-  SECTIONS_MOST = 65535, /* more need an extended count, which only a file made to harm has */
+  HEAD_BYTES = 4096,    /* ELF header, program headers and, mostly, the build id */
+  SEGMENTS_MOST = 1024, /* of a file */
+  SECTION_NAMES_BYTES_MOST = 1024 * 1024,
 };
 
 /* libelf makes room for as many sections as the header says. */
@@ -60,27 +60,40 @@ static int find_bias(Elf *elf, uint64_t start, uint64_t offset, uint64_t *ret_bi
   return -EPROTO;
 }
 
-/* Are the rules of a size that we may let libdw read? Without sections it takes all that follows in the file. */
+/* The names of sections are read as a whole by whoever asks for one. */
+static bool names_bounded(Elf *elf, size_t names)
+{
+  GElf_Shdr header;
+
+  return gelf_getshdr(elf_getscn(elf, names), &header) && header.sh_type == SHT_STRTAB &&
+         !(header.sh_flags & SHF_COMPRESSED) && header.sh_size <= SECTION_NAMES_BYTES_MOST;
+}
+
+/* Are there rules, of a size that we may let libdw read? Without sections it takes all that follows in the file. A file
+ * with sections whose rules are in none of them is not given to it: elfutils 0.188 then loses the sections' names. */
 static bool rules_bounded(Elf *elf, uint64_t file_bytes)
 {
+  static const char rules[] = ".eh_frame"; /* and .eh_frame_hdr */
   Elf_Scn *scn = NULL;
   GElf_Shdr header;
-  size_t names;
-  bool sections = false;
+  size_t names, count;
+  bool found = false;
 
-  if (elf_getshdrstrndx(elf, &names) != 0)
+  if (elf_getshdrnum(elf, &count) != 0 || elf_getshdrstrndx(elf, &names) != 0)
+    return false;
+  if (count == 0)
     return file_bytes <= IMAGE_RULES_BYTES_MOST;
-  for (size_t i = 0; i < SECTIONS_MOST && (scn = elf_nextscn(elf, scn)); i++) {
-    const char *name;
+  if (!names_bounded(elf, names))
+    return false;
+  for (size_t i = 0; i < count && (scn = elf_nextscn(elf, scn)); i++) {
+    const char *name = gelf_getshdr(scn, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
 
-    sections = true;
-    if (!gelf_getshdr(scn, &header) || !(name = elf_strptr(elf, names, header.sh_name)))
-      continue;
-    if (strncmp(name, ".eh_frame", strlen(".eh_frame")) == 0 &&
+    if (name && strncmp(name, rules, sizeof rules - 1) == 0 &&
         (header.sh_size > IMAGE_RULES_BYTES_MOST || (header.sh_flags & SHF_COMPRESSED)))
       return false;
+    found |= name && strcmp(name, rules) == 0;
   }
-  return sections || file_bytes <= IMAGE_RULES_BYTES_MOST;
+  return found;
 }
 
 /* Symbols are copied out of an Elf of their own, which is gone afterwards: libelf keeps what it once read. */
