@@ -150,6 +150,10 @@ static void kind_of_edge(const struct snapshot *s, const struct core *core, uint
     phrase_name(kind, object);
     return;
   }
+  if (object && (strncmp(object, "mutex ", 6) == 0 || strncmp(object, "rwlock ", 7) == 0)) {
+    phrase_name(kind, object); /* says itself that it is a lock */
+    return;
+  }
   phrase_add(kind, "%s", row_word(s, core, edge, WAITS_VIA));
   if (object && (via == VIA_LOCK || via == VIA_RDLOCK || via == VIA_CHANNEL)) {
     phrase_add(kind, " ");

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/sweep.h"
+
 #define SHOP (int64_t) TARGET(1001)
 #define NODE (int64_t) TARGET(2002)
 #define OWN (int64_t) TARGET(3003)
@@ -118,13 +120,27 @@ static void add_target(struct snapshot_builder *b, uint32_t i, const struct targ
   set_int(b, RELATION_TARGETS, TARGETS_LOST, i, 0);
 }
 
+/* Keys of actors are small numbers here; of others their source is in the top byte, as in life, and
+ * the unit of their depth in the next. */
+#define THREAD(n) ((int64_t)ACTOR_KEY(SOURCE_TAG_THREAD, n))
+#define QUEUE(n, unit) ((int64_t)ACTOR_KEY(SOURCE_TAG_QUEUE, (uint64_t)(unit) << 48 | (n)))
+
+static uint8_t kind_of(int64_t actor)
+{
+  return actor >> 56 == SOURCE_TAG_THREAD  ? ACTOR_KIND_THREAD
+         : actor >> 56 == SOURCE_TAG_QUEUE ? ACTOR_KIND_QUEUE
+                                           : ACTOR_KIND_ACTOR;
+}
+
 static void add_actor(struct snapshot_builder *b, uint32_t i, const struct actor_row *r)
 {
   set_int(b, RELATION_ACTORS, ACTORS_TARGET_KEY, i, r->target);
   set_int(b, RELATION_ACTORS, ACTORS_ACTOR, i, r->actor);
   set_text(b, RELATION_ACTORS, ACTORS_TARGET, i, r->target_name);
   set_text(b, RELATION_ACTORS, ACTORS_NAME, i, r->name);
-  set_enum(b, RELATION_ACTORS, ACTORS_KIND, i, ACTOR_KIND_ACTOR);
+  set_enum(b, RELATION_ACTORS, ACTORS_KIND, i, kind_of(r->actor));
+  if (r->actor >> 56 == SOURCE_TAG_QUEUE)
+    set_enum(b, RELATION_ACTORS, ACTORS_DEPTH_UNIT, i, (uint8_t)(r->actor >> 48));
   set_enum(b, RELATION_ACTORS, ACTORS_STATE, i, r->state);
   set_int(b, RELATION_ACTORS, ACTORS_DEPTH, i, r->depth);
   set_int(b, RELATION_ACTORS, ACTORS_DEPTH_TREND, i, r->trend);
@@ -321,6 +337,50 @@ struct snapshot *scene_deadlock(void)
                               COUNT(waits), COUNT(tables), COUNT(alerts)});
 }
 
+struct snapshot *scene_threads(void)
+{
+  static const struct target_row targets[] = {
+      {SHOP, "shop:1001", "hook+thread", NULL, TARGET_RUNNING, 2, 2, 12, 48200000, 2},
+      {NODE, "postgres:2002", "thread+queue", NULL, TARGET_RUNNING, 2, 0, 140, 912000000, 1},
+      OWN_TARGET,
+  };
+  static const struct actor_row actors[] = {
+      {SHOP, 1, "shop:1001", "teller", ACTOR_BLOCKED, 3, 0x11, 0, 0, 0, "clerk", 12300, 2},
+      {SHOP, 2, "shop:1001", "clerk", ACTOR_BLOCKED, 0, 0, 0, 0, 0, "teller", 12300, 2},
+      {SHOP, THREAD(3), "shop:1001", "shop/1001", ACTOR_RECEIVE, U, U, NAN, NAN, NAN, NULL, U, 0},
+      {SHOP, THREAD(4), "shop:1001", "shop/1002", ACTOR_RECEIVE, U, U, NAN, NAN, NAN, NULL, U, 0},
+      {SHOP, THREAD(5), "shop:1001", "shop/1003", ACTOR_BLOCKED, U, U, NAN, NAN, NAN, NULL, U, 0},
+      {SHOP, THREAD(6), "shop:1001", "logger/1004", ACTOR_BLOCKED, U, U, NAN, NAN, NAN, "teller",
+       800, 0},
+      {NODE, THREAD(7), "postgres:2002", "postgres/2002", ACTOR_RECEIVE, U, U, NAN, NAN, NAN, NULL,
+       U, 0},
+      {NODE, QUEUE(8, DEPTH_CONNECTIONS), "postgres:2002", "tcp 0.0.0.0:5432", ENUM_UNKNOWN, 17,
+       0x5, 0, NAN, NAN, NULL, U, 0},
+      {NODE, QUEUE(9, DEPTH_BYTES), "postgres:2002", "tcp 10.0.0.1:5432 10.0.0.9:41222",
+       ENUM_UNKNOWN, 212992, (int64_t)0xfffffffffffffff, 40, NAN, NAN, NULL, U, 0},
+  };
+  static const struct wait_row waits[] = {
+      {SHOP, 1, 100, SHOP, 2, "shop:1001", "teller", "clerk", NULL, VIA_CALL, 12300, TIMEOUT_NONE,
+       U, VERDICT_DEADLOCK, CERTAINTY_PROVEN, 0},
+      {SHOP, 2, 101, SHOP, 1, "shop:1001", "clerk", "teller", "mutex vault_door", VIA_LOCK, 12300,
+       TIMEOUT_NONE, U, VERDICT_DEADLOCK, CERTAINTY_PROVEN, 0},
+      {SHOP, THREAD(6), 102, SHOP, 1, "shop:1001", "logger/1004", "teller", "mutex vault_door",
+       VIA_LOCK, 800, TIMEOUT_NONE, U, VERDICT_VICTIM, CERTAINTY_PROVEN, U},
+  };
+  static const struct table_row tables[] = {
+      {SHOP, 1, "shop:1001", "vault_door", TABLE_MUTEX, 1, "teller", 0, 2, 1000, U, 0},
+  };
+  static const struct alert_row alerts[] = {
+      {"deadlock/shop:1001/clerk,teller", 12, "shop:1001", SHOP, U, "deadlock", SEVERITY_CRITICAL,
+       ALERT_FIRING, CERTAINTY_PROVEN, U,
+       "clerk -> teller -> clerk: mutex vault_door, call, no timeout; 1 more blocked behind",
+       "{\"members\":[\"clerk\",\"teller\"],\"victims\":1}"},
+  };
+
+  return tell(&(struct story){targets, actors, waits, tables, alerts, COUNT(targets), COUNT(actors),
+                              COUNT(waits), COUNT(tables), COUNT(alerts)});
+}
+
 struct snapshot *scene_leak(void)
 {
   static const struct target_row targets[] = {
@@ -464,6 +524,11 @@ static struct snapshot *scene_many_10000(void)
 }
 
 const struct scene scenes[] = {
-    {"empty", scene_empty},     {"deadlock", scene_deadlock}, {"leak", scene_leak},
-    {"hostile", scene_hostile}, {"many", scene_many_10000},   {NULL, NULL},
+    {"empty", scene_empty},
+    {"deadlock", scene_deadlock},
+    {"leak", scene_leak},
+    {"threads", scene_threads},
+    {"hostile", scene_hostile},
+    {"many", scene_many_10000},
+    {NULL, NULL},
 };

@@ -26,6 +26,9 @@ struct snapshot *scene_empty(void);
 /* Two rings (one timed), victims behind them, a bottleneck, a contended lock, a leak: the demo's
  * `all`. */
 struct snapshot *scene_deadlock(void);
+/* A hooked program whose deadlock goes through a mutex, with its threads; a program that nobody prepared,
+ * and its sockets. */
+struct snapshot *scene_threads(void);
 /* One mailbox that outgrows its consumer, one that takes none, a target that could not be read. */
 struct snapshot *scene_leak(void);
 /* Names made to break a terminal: escapes, invalid UTF-8, bidi and zero-width characters, wide
