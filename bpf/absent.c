@@ -33,10 +33,13 @@ int ladder_try(char *ret_text, size_t room)
   return refuse(ret_text, room);
 }
 
-int ladder_rung(size_t rung, const char **ret_name, char *ret_text, size_t room)
+size_t ladder_climb(struct ladder_rung ret_rungs[LADDER_RUNGS_MOST])
 {
-  *ret_name = "programs";
-  return rung == 0 ? refuse(ret_text, room) : -ENOENT;
+  *ret_rungs = (struct ladder_rung){.name = "bpf",
+                                    .without = "without them show senders, show exits, show locks "
+                                               "and --exact are refused"};
+  ret_rungs->error = refuse(ret_rungs->words, sizeof(ret_rungs->words));
+  return 1;
 }
 
 int load_here(void *unused, const struct load_order *order, struct loaded *ret_loaded)

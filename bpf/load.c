@@ -6,20 +6,28 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bpf/ladder.h"
 #include "bpf/loader.h"
 
-static loader_fn *const LOADERS[] = {
-    [LOAD_BURST] = burst_load,
-    [LOAD_WAITS] = waits_load,
-    [LOAD_TASKS] = tasks_load,
-    [LOAD_CONTENTION] = contention_load,
-    [LOAD_FILES] = files_load,
-    [LOAD_HOOK] = hook_load,
-    [LOAD_MAPPED] = mapped_load,
+#define ITERATOR_NEEDS "Linux 5.18 or later with CONFIG_DEBUG_INFO_BTF"
+#define ONE_PROCESS_NEEDS "Linux 6.1 or later with CONFIG_DEBUG_INFO_BTF"
+
+static const struct {
+  loader_fn *load;
+  const char *needs;
+} LOADERS[] = {
+    [LOAD_NOTHING] = {ladder_load, LADDER_UPROBE_NEEDS},
+    [LOAD_BURST] = {burst_load, LADDER_UPROBE_NEEDS},
+    [LOAD_WAITS] = {waits_load, LADDER_UPROBE_NEEDS},
+    [LOAD_TASKS] = {tasks_load, ITERATOR_NEEDS},
+    [LOAD_CONTENTION] = {contention_load, ONE_PROCESS_NEEDS},
+    [LOAD_FILES] = {files_load, ONE_PROCESS_NEEDS},
+    [LOAD_HOOK] = {hook_load, LADDER_UPROBE_NEEDS},
+    [LOAD_MAPPED] = {mapped_load, ONE_PROCESS_NEEDS},
 };
 enum { LOADERS_COUNT = sizeof(LOADERS) / sizeof(LOADERS[0]) };
 
@@ -65,19 +73,21 @@ void loaded_close(struct loaded *loaded)
 
 int load_here(void *unused, const struct load_order *order, struct loaded *ret_loaded)
 {
-  int error = -EINVAL;
+  bool known = order->parameter_bytes <= LOAD_PARAMETER_BYTES && order->fd_count <= LOAD_FDS_MOST &&
+               order->program < LOADERS_COUNT;
+  int error = -EPROTO;
 
   (void)unused;
   *ret_loaded = (struct loaded){0};
   (void)libbpf_set_print(NULL); /* errors are told by our caller */
-  if (order->parameter_bytes <= LOAD_PARAMETER_BYTES && order->fd_count <= LOAD_FDS_MOST &&
-      order->program < LOADERS_COUNT && LOADERS[order->program])
-    error = LOADERS[order->program](order, ret_loaded);
+  if (known)
+    error = LOADERS[order->program].load(order, ret_loaded);
   if (!error)
     return 0;
   loaded_close(ret_loaded);
   if (ret_loaded->reason[0] == '\0')
-    ladder_explain(error, ret_loaded->reason, sizeof(ret_loaded->reason));
+    ladder_explain_needs(error, known ? LOADERS[order->program].needs : "", ret_loaded->reason,
+                         sizeof(ret_loaded->reason));
   return error;
 }
 

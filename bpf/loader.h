@@ -11,7 +11,12 @@
 
 /* 0 or -errno; where it leaves the reason empty, ladder_explain gives the words. */
 typedef int loader_fn(const struct load_order *order, struct loaded *ret_loaded);
-loader_fn burst_load, waits_load, tasks_load, contention_load, files_load, hook_load, mapped_load;
+loader_fn ladder_load, burst_load, waits_load, tasks_load, contention_load, files_load, hook_load,
+    mapped_load;
+
+/* As ladder_explain, of a program that takes such a kernel ("Linux 6.1 or later"). */
+#define LADDER_UPROBE_NEEDS "Linux 5.12 or later with CONFIG_BPF_SYSCALL and CONFIG_UPROBE_EVENTS"
+void ladder_explain_needs(int error, const char *needs, char *ret_text, size_t room);
 
 /* Loads a uprobe, attaches it to nothing, and takes it away again. */
 int burst_load_try(void);
