@@ -1,6 +1,6 @@
 /*
- * clock.h - probe/clock.h, and what the program itself needs beyond it: the wall clock, its own
- * processor time, the clock of a tick.
+ * clock.h - probe/clock.h, and what the program itself needs beyond it: the wall clock, the
+ * clock of a tick.
  */
 #ifndef IMPASSE_COLLECTOR_CLOCK_H
 #define IMPASSE_COLLECTOR_CLOCK_H
@@ -14,12 +14,6 @@
 static inline int64_t clock_wall_ms(void)
 {
   return (int64_t)(clock_read_ns(CLOCK_REALTIME) / CLOCK_NS_PER_MS);
-}
-
-/* Processor time of all threads of this process: /proc counts it in hundredths of a second only. */
-static inline uint64_t clock_process_ns(void)
-{
-  return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static inline struct tick_clock clock_now(void)

@@ -23,9 +23,11 @@
 #include "bpf/ladder.h"
 #include "collector/command.h"
 #include "collector/paths.h"
+#include "collector/sandbox.h"
 #include "collector/snapshot_client.h"
 #include "collector/sources.h"
 #include "model/jsontext.h"
+#include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
 enum { RECORDER_PATIENCE_MS = 1000 };
@@ -124,32 +126,21 @@ static void check_vm_readv(struct finding_of *f)
     found(f, LEVEL_OK, NULL, "memory of processes can be read where the kernel allows it");
 }
 
-static uint64_t effective_capabilities(void)
-{
-  char *text, *line;
-  size_t length;
-  uint64_t set = 0;
-
-  if (reach_machine_file("/proc/self/status", 65536, &text, &length) < 0)
-    return 0;
-  line = strstr(text, "CapEff:");
-  if (line)
-    set = strtoull(line + strlen("CapEff:"), NULL, 16);
-  free(text);
-  return set;
-}
-
-/* Numbers of linux/capability.h, which is not on every machine. */
-enum { CAP_NUMBER_SYS_PTRACE = 19, CAP_NUMBER_PERFMON = 38, CAP_NUMBER_BPF = 39 };
+/* Numbers of linux/capability.h, which has not all of them on every machine. */
+enum {
+  CAP_NUMBER_DAC_READ_SEARCH = 2,
+  CAP_NUMBER_SYS_PTRACE = 19,
+  CAP_NUMBER_PERFMON = 38,
+};
 
 static bool has_capability(unsigned number)
 {
-  return effective_capabilities() >> number & 1;
+  return broker_capabilities() >> number & 1;
 }
 
 static void check_user(struct finding_of *f)
 {
-  uint64_t set = effective_capabilities();
+  uint64_t set = broker_capabilities();
 
   if (has_capability(CAP_NUMBER_SYS_PTRACE))
     found(f, LEVEL_OK, NULL, "uid %u, capabilities %" PRIx64 ": processes of every user", geteuid(),
@@ -197,17 +188,6 @@ static void check_hidepid(struct finding_of *f)
   free(text);
 }
 
-static void check_bpf(struct finding_of *f)
-{
-  char words[sizeof(f->what)];
-
-  if (ladder_try(words, sizeof(words)) == 0)
-    found(f, LEVEL_OK, NULL, "%s", words);
-  else
-    found(f, LEVEL_LIMITED, "without them show senders, show exits and --exact are refused", "%s",
-          words);
-}
-
 static void check_perf(struct finding_of *f)
 {
   long paranoid = read_number("/proc/sys/kernel/perf_event_paranoid", 2);
@@ -216,6 +196,41 @@ static void check_perf(struct finding_of *f)
     found(f, LEVEL_OK, NULL, "perf_event_paranoid %ld", paranoid);
   else
     found(f, LEVEL_OK, NULL, "perf_event_paranoid %ld; not needed by this version", paranoid);
+}
+
+/* --- what is given up, and what the broker keeps: asked once the sandbox stands --- */
+
+static void rung_broker(struct finding_of *f)
+{
+  int error = sandbox_enter();
+
+  if (error < 0)
+    found(f, LEVEL_NO, "nothing can be swept; allow fork and socketpair here", "none: %s",
+          strerror(-error));
+  else if (broker_runs())
+    found(f, LEVEL_OK, NULL,
+          "a process of its own holds the capabilities for reading; what takes the bytes of "
+          "programs apart has none");
+  else
+    found(f, LEVEL_OK, NULL, "none: there are no capabilities to keep apart");
+}
+
+static void rung_memory(struct finding_of *f)
+{
+  if (has_capability(CAP_NUMBER_SYS_PTRACE))
+    found(f, LEVEL_OK, NULL, "CAP_SYS_PTRACE: memory of every user's processes");
+  else
+    found(f, LEVEL_LIMITED, "run as root or with CAP_SYS_PTRACE",
+          "no CAP_SYS_PTRACE: memory of your own processes only");
+}
+
+static void rung_files(struct finding_of *f)
+{
+  if (has_capability(CAP_NUMBER_DAC_READ_SEARCH))
+    found(f, LEVEL_OK, NULL, "CAP_DAC_READ_SEARCH: what /proc tells of every user's processes");
+  else
+    found(f, LEVEL_LIMITED, "run as root or with CAP_DAC_READ_SEARCH",
+          "no CAP_DAC_READ_SEARCH: of other users' processes neither descriptors nor system calls");
 }
 
 /* --- impasse itself --- */
@@ -330,15 +345,30 @@ static void check_terminal(struct finding_of *f)
           utf8 ? "UTF-8" : "ASCII only", getenv("NO_COLOR") ? ", no colours (NO_COLOR)" : "");
 }
 
-static const struct {
+struct check {
   const char *name;
   void (*check)(struct finding_of *f);
-} checks[] = {
-    {"kernel", check_kernel},         {"pidfd", check_pidfd},   {"memfd", check_memfd},
-    {"read memory", check_vm_readv},  {"user", check_user},     {"yama", check_yama},
-    {"hidepid", check_hidepid},       {"bpf", check_bpf},       {"perf", check_perf},
-    {"recorder", check_recorder},     {"group", check_group},   {"recording", check_recording},
-    {"socket", check_runtime_folder}, {"sqlite", check_sqlite}, {"terminal", check_terminal},
+};
+
+static const struct check checks[] = {
+    {"kernel", check_kernel},
+    {"pidfd", check_pidfd},
+    {"memfd", check_memfd},
+    {"read memory", check_vm_readv},
+    {"user", check_user},
+    {"yama", check_yama},
+    {"hidepid", check_hidepid},
+    {"perf", check_perf},
+    {"recorder", check_recorder},
+    {"group", check_group},
+    {"recording", check_recording},
+    {"socket", check_runtime_folder},
+    {"sqlite", check_sqlite},
+    {"terminal", check_terminal},
+    /* from here on as a sweep has it */
+    {"broker", rung_broker},
+    {"memory of", rung_memory},
+    {"files of", rung_files},
 };
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]), FINDINGS_MAX = CHECKS + SOURCES_MAX };
 
@@ -386,7 +416,7 @@ static void count_processes(struct census *census)
   if (reach_pids(&pids, &count) < 0)
     return; /* nobody is counted */
   for (size_t i = 0; i < count; i++)
-    if (pids[i] != getpid())
+    if (pids[i] != getpid() && pids[i] != broker_pid())
       count_process(census, pids[i]);
   free(pids);
 }
@@ -406,6 +436,21 @@ static void check_source(struct finding_of *f, const struct source *source)
         "%u here now%s. %s", census.readable, refused, source->help);
 }
 
+/* Programs for the kernel, each tried. */
+static size_t find_rungs(struct finding_of *list)
+{
+  struct ladder_rung rungs[LADDER_RUNGS_MOST];
+  size_t count = ladder_climb(rungs);
+
+  for (size_t i = 0; i < count; i++) {
+    const struct ladder_rung *rung = &rungs[i];
+    found(&list[i], rung->error ? LEVEL_LIMITED : LEVEL_OK, rung->error ? rung->without : NULL,
+          "%s", rung->words);
+    (void)snprintf(list[i].name, sizeof(list[i].name), "%s", rung->name);
+  }
+  return count;
+}
+
 /* What is checked, then what can be read. Returns how many there are. */
 static size_t find_all(struct finding_of list[FINDINGS_MAX])
 {
@@ -418,6 +463,7 @@ static size_t find_all(struct finding_of list[FINDINGS_MAX])
     checks[i].check(f);
     (void)snprintf(f->name, sizeof(f->name), "%s", checks[i].name);
   }
+  count += find_rungs(&list[count]);
   for (const struct source *const *source = sources; *source && count < FINDINGS_MAX; source++) {
     struct finding_of *f = &list[count++];
 

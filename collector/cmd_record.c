@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "collector/clock.h"
@@ -89,6 +91,19 @@ static void on_duration(uv_timer_t *timer)
 
 /* --- beginning and end --- */
 
+/* Whoever sweeps has given up what lets root write everywhere. */
+static int refuse_folder(const char *dir, int error, const char *words, struct complaint *complaint)
+{
+  struct stat folder;
+
+  if (error == -EACCES && geteuid() == 0 && stat(dir, &folder) == 0 && folder.st_uid != 0)
+    return complaint_set(complaint, error,
+                         "%s belongs to user %u, and impasse gives up the rights of root before it "
+                         "reads any program: `chown root %s`, or name another folder with --db DIR",
+                         dir, (unsigned)folder.st_uid, dir);
+  return complaint_set(complaint, error, "%s: %s; name another folder with --db DIR", dir, words);
+}
+
 static int open_writer(struct record *r, const char *dir, struct complaint *complaint)
 {
   const struct options *o = r->options;
@@ -104,8 +119,9 @@ static int open_writer(struct record *r, const char *dir, struct complaint *comp
   int error = paths_make_folder(dir);
 
   if (error < 0)
-    return complaint_set(complaint, error, "%s: %s; name another folder with --db DIR", dir,
-                         strerror(-error));
+    return refuse_folder(dir, error, strerror(-error), complaint);
+  if (access(dir, W_OK | X_OK) != 0)
+    return refuse_folder(dir, -errno, strerror(errno), complaint);
   error = writer_thread_start(&setup, &r->writer, &words);
   return error < 0
              ? complaint_set(complaint, error, "%s", *words.text ? words.text : strerror(-error))

@@ -5,6 +5,7 @@
 
 #include "collector/feed_live.h"
 #include "collector/feeds.h"
+#include "collector/sandbox.h"
 
 struct feed_sweep {
   struct feed_live live;
@@ -69,6 +70,11 @@ int feed_sweep_new(uv_loop_t *loop, const struct sampler_setup *setup, struct fe
 
   if (!f)
     return -ENOMEM;
+  error = sandbox_enter(); /* nothing has been read yet, and there are no threads */
+  if (error < 0) {
+    free(f);
+    return error;
+  }
   error = feed_live_init(&f->live, &ops, loop,
                          "nothing is recorded; start `impasse record`, or name a recording with "
                          "--db");

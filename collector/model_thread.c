@@ -10,6 +10,7 @@
 
 #include "collector/cadence.h"
 #include "collector/clock.h"
+#include "collector/cost.h"
 #include "model/maker.h"
 #include "model/tick.h"
 #include "probe/process/process.h"
@@ -53,7 +54,7 @@ struct model_thread {
   /* of the thread */
   struct snapshot *newest; /* NULL until the first tick */
   struct tick_state *state;
-  struct reach_target *self;
+  struct reach_target *self, *broker;
   struct sweep *pending[QUEUE_MAX]; /* kept for the next tick */
   size_t pending_count;
   struct sweep *rounds[QUEUE_MAX]; /* of targets whose sweep is pending: they come after it */
@@ -115,6 +116,20 @@ void model_thread_skip(struct model_thread *m)
 
 /* --- the thread --- */
 
+/* What reads for us is us. */
+static void add_broker(struct model_thread *m, struct sweep *self)
+{
+  struct sweep *scratch =
+      m->broker ? sweep_new(self->target_key, SOURCE_TAG_SELF, SWEEP_FULL) : NULL;
+
+  if (!scratch)
+    return;
+  (void)process_fill(m->broker, scratch); /* what it cannot read stays unknown */
+  if (scratch->target.rss_bytes != VALUE_UNKNOWN && self->target.rss_bytes != VALUE_UNKNOWN)
+    self->target.rss_bytes += scratch->target.rss_bytes;
+  sweep_free(scratch);
+}
+
 /* The row of impasse itself. Its actors are none: only what it costs and loses. */
 static struct sweep *self_sweep(struct model_thread *m)
 {
@@ -135,8 +150,9 @@ static struct sweep *self_sweep(struct model_thread *m)
   sweep->target.sweep_cpu_ns = (int64_t)m->tick_cpu_ns;
   sweep->target.lost_count = (int64_t)m->lost;
   (void)process_fill(m->self, sweep); /* what it cannot read stays unknown */
+  add_broker(m, sweep);
   /* /proc counts in hundredths of a second: between two ticks out of turn that is noise. */
-  sweep->target.cpu_ns = (int64_t)clock_process_ns();
+  sweep->target.cpu_ns = (int64_t)cost_process_ns();
   sweep->end_ns = clock_mono_ns();
   return sweep;
 }
@@ -353,6 +369,7 @@ static void model_thread_free(struct model_thread *m)
   snapshot_unref(m->newest);
   tick_state_free(m->state);
   reach_close(m->self);
+  reach_close(m->broker);
   pthread_cond_destroy(&m->changed);
   pthread_mutex_destroy(&m->lock);
   free(m);
@@ -382,6 +399,8 @@ int model_thread_start(const struct model_thread_setup *setup, struct model_thre
   (void)gethostname(host, sizeof(host) - 1); /* without a name the column is empty */
   (void)read_boot_id(boot_id);          /* a kernel without it: keys are unique within the run */
   (void)reach_open(getpid(), &m->self); /* without /proc there is no row for ourselves */
+  if (broker_runs())
+    (void)reach_open(broker_pid(), &m->broker);
   m->state = tick_state_new(host, boot_id);
   error = m->state ? -pthread_create(&m->thread, NULL, model_thread_run, m) : -ENOMEM;
   if (error < 0) {

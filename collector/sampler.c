@@ -11,13 +11,16 @@
 
 #include "collector/cadence.h"
 #include "collector/clock.h"
+#include "collector/cost.h"
 #include "collector/discovery.h"
 #include "collector/model_thread.h"
 #include "collector/options.h"
 #include "collector/quota.h"
+#include "collector/sandbox.h"
 #include "collector/sources.h"
 #include "collector/worker.h"
 #include "probe/process/process.h"
+#include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
 enum { TARGETS_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
@@ -440,7 +443,7 @@ static bool is_settled(const struct look *look)
 /* Returns how many sweeps are to be expected from it. */
 static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
 {
-  uint64_t begin = clock_thread_ns(), start_ticks = 0;
+  uint64_t begin = cost_thread_ns(), start_ticks = 0;
   struct look look = {.pid = pid};
   int error = reach_open(pid, &look.target);
 
@@ -451,7 +454,7 @@ static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
     look_at(s, &look);
     reach_close(look.target);
   }
-  discovery_looked(s->discovery, pid, start_ticks, is_settled(&look), clock_thread_ns() - begin,
+  discovery_looked(s->discovery, pid, start_ticks, is_settled(&look), cost_thread_ns() - begin,
                    now_ns);
   return look.expect;
 }
@@ -518,7 +521,7 @@ static void pass(struct sampler *s)
   (void)discovery_list(s->discovery, pids, count, now); /* -ENOMEM: the same */
   free(pids);
   while ((pid = discovery_next(s->discovery, now)) != 0)
-    if (pid != getpid())
+    if (pid != getpid() && pid != broker_pid())
       expected += look(s, pid, now);
     else
       discovery_looked(s->discovery, pid, 0, true, 0, now);
@@ -532,6 +535,7 @@ static void *sampler_run(void *argument)
   struct sampler *s = argument;
   bool stopping = false;
 
+  sandbox_enter_parser(); /* and with it the workers, whom it starts */
   while (!stopping) {
     struct timespec until;
 

@@ -13,6 +13,7 @@
 
 #include "collector/cadence.h"
 #include "collector/clock.h"
+#include "collector/cost.h"
 #include "probe/process/process.h"
 
 #define STACK_BYTES (512 * 1024)
@@ -204,7 +205,7 @@ static bool post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
     if (!sweep->target.name && w->name)
       sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
     tell_exact(w, sweep);
-    fill_cost(w, sweep, (int64_t)lasting_ns(sweep, clock_thread_ns() - cpu_begin_ns));
+    fill_cost(w, sweep, (int64_t)lasting_ns(sweep, cost_thread_ns() - cpu_begin_ns));
   }
   w->setup.post(w->setup.context, sweep);
   return true;
@@ -237,7 +238,7 @@ static void ask_for_probes(struct worker *w)
 static void open_session(struct worker *w)
 {
   char reason[SOURCE_REASON_BYTES] = "";
-  uint64_t begin = clock_thread_ns();
+  uint64_t begin = cost_thread_ns();
   int error = w->source->open(w->target, &w->session, reason);
   struct sweep *sweep;
 
@@ -287,7 +288,7 @@ static int read_fully(struct worker *w, struct sweep **ret_sweep)
 /* Returns false when nothing is left to read. */
 static bool sweep_once(struct worker *w, bool exited)
 {
-  uint64_t begin = clock_thread_ns();
+  uint64_t begin = cost_thread_ns();
   struct sweep *sweep = NULL;
   bool gone, failed, blocked;
   int error = w->session ? read_fully(w, &sweep) : -ENODATA;
@@ -321,7 +322,7 @@ static bool sweep_once(struct worker *w, bool exited)
 /* What is wrong the next full sweep tells: it is made at once. */
 static void part_once(struct worker *w)
 {
-  uint64_t begin = clock_thread_ns();
+  uint64_t begin = cost_thread_ns();
   struct sweep *sweep = NULL;
   bool blocked, failed;
 
@@ -341,14 +342,14 @@ static void part_once(struct worker *w)
 
 static void round_once(struct worker *w)
 {
-  uint64_t begin = clock_thread_ns();
+  uint64_t begin = cost_thread_ns();
   struct sweep *sweep = NULL;
 
   if (w->source->round(w->session, &sweep) < 0 || !sweep) {
     w->next_round_ns = UINT64_MAX; /* the next sweep tells what is wrong */
     return;
   }
-  cadence_round_cost(&w->cadence, lasting_ns(sweep, clock_thread_ns() - begin));
+  cadence_round_cost(&w->cadence, lasting_ns(sweep, cost_thread_ns() - begin));
   w->next_round_ns =
       sweep->wait_count > 0 ? clock_mono_ns() + cadence_round_ns(&w->cadence) : UINT64_MAX;
   (void)post(w, sweep, begin);
