@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,15 +68,18 @@ static size_t walk_lines(char *text, int (*each)(const struct maps_line *, void 
   return (size_t)(begin - text);
 }
 
-int maps_walk(const struct reach_target *target,
-              int (*each)(const struct maps_line *line, void *context), void *context)
+/* *ret_empty: there is not one line. */
+static int walk_file(const struct reach_target *target, const char *name,
+                     int (*each)(const struct maps_line *line, void *context), void *context,
+                     bool *ret_empty)
 {
   char text[WALK_BYTES];
   size_t length = 0;
   int result = 0;
-  int fd = reach_openat(target, "maps", 0);
+  int fd = reach_openat(target, name, 0);
   if (fd < 0)
     return fd;
+  *ret_empty = true;
   while (result == 0) {
     ssize_t got = read(fd, text + length, sizeof text - 1 - length);
     if (got < 0 && errno == EINTR)
@@ -84,6 +88,7 @@ int maps_walk(const struct reach_target *target,
       result = -errno;
     if (got <= 0)
       break;
+    *ret_empty = false;
     length += (size_t)got;
     text[length] = '\0';
     size_t used = walk_lines(text, each, context, &result);
@@ -93,6 +98,19 @@ int maps_walk(const struct reach_target *target,
     memmove(text, text + used, length);
   }
   (void)close(fd); /* only read */
+  return result;
+}
+
+int maps_walk(const struct reach_target *target,
+              int (*each)(const struct maps_line *line, void *context), void *context)
+{
+  char name[32];
+  bool empty = false;
+  int result = walk_file(target, "maps", each, context, &empty);
+  pid_t survivor = empty ? reach_survivor(target) : 0;
+  (void)snprintf(name, sizeof name, "task/%d/maps", (int)survivor); /* always fits */
+  if (survivor)
+    result = walk_file(target, name, each, context, &empty);
   if (result == 0 && !reach_alive(target))
     result = -ESRCH;
   return result;

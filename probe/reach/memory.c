@@ -8,6 +8,7 @@
  * Many pieces are read by the broker in any case: one call of its own for 256 of them is cheaper than 256 of ours.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,25 +19,56 @@
 enum { BATCH_PIECES = 256 };
 _Static_assert((int)BATCH_PIECES <= (int)WIRE_PIECES_MOST, "one question");
 
+pid_t reach_survivor(const struct reach_target *target)
+{
+  pid_t *tids = NULL, found = 0;
+  size_t count = 0;
+  if (reach_tids(target, &tids, &count) != 0)
+    return 0;
+  for (size_t i = 0; i < count && !found; i++)
+    if (tids[i] != target->pid)
+      found = tids[i];
+  free(tids);
+  return found;
+}
+
+static ssize_t read_pieces_of(const struct reach_target *target, const struct iovec *to,
+                              const struct iovec *from, size_t count)
+{
+  ssize_t got = process_vm_readv(target->pid, to, count, from, count, 0);
+  pid_t survivor = got < 0 && errno == ESRCH ? reach_survivor(target) : 0;
+  if (survivor)
+    got = process_vm_readv(survivor, to, count, from, count, 0);
+  return got < 0 ? -errno : got;
+}
+
 static ssize_t read_by_call(const struct reach_target *target, uint64_t address, void *ret_bytes,
                             size_t length)
 {
   struct iovec to = {ret_bytes, length}, from = {(void *)(uintptr_t)address, length};
-  ssize_t got = process_vm_readv(target->pid, &to, 1, &from, 1, 0);
-  return got < 0 ? -errno : got;
+  return read_pieces_of(target, &to, &from, 1);
+}
+
+static int open_mem(const struct reach_target *target, bool of_survivor)
+{
+  char name[32] = "mem";
+  pid_t survivor = of_survivor ? reach_survivor(target) : 0;
+  if (survivor)
+    (void)snprintf(name, sizeof name, "task/%d/mem", (int)survivor); /* always fits */
+  return reach_openat(target, name, 0);
 }
 
 /* The descriptor is of the address space that was there when it was opened: after exec it reads nothing (or EIO), and is
- * opened again. */
+ * opened again; after that, of another thread. */
 static ssize_t read_by_mem(const struct reach_target *target, uint64_t address, void *ret_bytes,
                            size_t length)
 {
   struct remote *remote = target->remote;
   if ((int64_t)address < 0)
     return -EFAULT; /* no offset of a file */
-  for (int tries = 0; tries < 2; tries++) {
+  for (int tries = 0; tries < 3; tries++) {
     if (remote->mem_fd < 0)
-      remote->mem_fd = reach_openat(target, "mem", 0);
+      remote->mem_fd = open_mem(target, tries == 2);
     if (remote->mem_fd < 0)
       return remote->mem_fd;
     ssize_t got = pread(remote->mem_fd, ret_bytes, length, (off_t)address);
@@ -105,9 +137,9 @@ static ssize_t read_batch(const struct reach_target *target, struct reach_piece 
     from[i] = (struct iovec){(void *)(uintptr_t)pieces[i].address, pieces[i].length};
     pieces[i].read = false;
   }
-  ssize_t got = process_vm_readv(target->pid, to, count, from, count, 0);
-  if (got < 0 && errno != EFAULT)
-    return -errno;
+  ssize_t got = read_pieces_of(target, to, from, count);
+  if (got < 0 && got != -EFAULT)
+    return got;
   size_t left = got < 0 ? 0 : (size_t)got;
   for (i = 0; i < count && left >= pieces[i].length; i++) {
     left -= pieces[i].length;

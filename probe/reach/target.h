@@ -23,6 +23,10 @@ struct reach_target {
  * nothing. */
 int reach_slurp(int fd, size_t most, char **ret_bytes, size_t *ret_length);
 
+/* A thread through which the memory of a process is read whose first thread has ended (it is a zombie without
+ * memory as long as others live); 0 there is none. */
+pid_t reach_survivor(const struct reach_target *target);
+
 /* Opens a file beneath /proc/PID, for reading, without blocking. Returns the descriptor or -errno.
  */
 int reach_openat(const struct reach_target *target, const char *name, int flags);
