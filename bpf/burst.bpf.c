@@ -7,13 +7,13 @@
  * for the hit. After `most_hits` nothing is read any more; detaching is the loader's (burst.c).
  */
 #include <linux/bpf.h>
-#include <linux/ptrace.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/burst_key.h"
+#include "bpf/call_registers.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -11,12 +11,12 @@
  *                                                   user, so that `who` is an actor and not a thread
  */
 #include <linux/bpf.h>
-#include <linux/ptrace.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/call_registers.h"
 #include "bpf/wait_key.h"
 #include "bpf/wait_queue.h"
 
