@@ -14,6 +14,7 @@
 #include "probe/hook/budget.h"
 #include "probe/hook/told.h"
 #include "probe/hook/usdt.h"
+#include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
 enum { MAPPINGS_MOST = 4096, PARSED_MOST = 256 /* files looked into */ };
@@ -228,7 +229,7 @@ int probed_attach(struct probed *probed, struct reader_regions *regions,
                              .sites = probed->sites.list,
                              .site_count = probed->sites.count};
   const struct budget_setup budget = {PROBED_HITS_PER_S, count_hits, take_away, probed};
-  uint64_t begin_ns = clock_thread_ns();
+  uint64_t begin_ns = clock_thread_ns() + broker_thread_ns();
   if (probed->hook)
     probed_detach(probed, regions);
   int error = hook_open(&at, &probed->hook, reason, READER_REASON_BYTES);
@@ -242,7 +243,7 @@ int probed_attach(struct probed *probed, struct reader_regions *regions,
     probed_detach(probed, regions);
     return error;
   }
-  probed->attach_ns = clock_thread_ns() - begin_ns;
+  probed->attach_ns = clock_thread_ns() + broker_thread_ns() - begin_ns;
   (void)snprintf(
       reason, READER_REASON_BYTES,
       "its memory may not be read, so %zu probes tell of it: each message, call and wait "
