@@ -433,11 +433,11 @@ static void look_at(struct sampler *s, struct look *look)
 /* Nobody else would find anything in it: it need not be looked at again. */
 static bool is_settled(const struct look *look)
 {
-  size_t all = 0;
+  size_t may = 0;
 
-  while (sources[all])
-    all++;
-  return look->whole || look->read == all;
+  for (const struct source *const *source = sources; *source; source++)
+    may += !((*source)->beneath && look->whole);
+  return look->read == may;
 }
 
 /* Returns how many sweeps are to be expected from it. */

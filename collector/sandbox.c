@@ -19,6 +19,7 @@
 #include "collector/paths.h"
 #include "probe/reach/broker.h"
 #include "probe/reach/guard.h"
+#include "probe/reach/reach.h"
 
 enum { GROUPS_MOST = 65536 };
 
@@ -90,6 +91,7 @@ static const int parser_calls[] = {
     SCMP_SYS(stat),
     SCMP_SYS(lstat),
     SCMP_SYS(statx),
+    SCMP_SYS(fstatfs),
     SCMP_SYS(getdents64),
     SCMP_SYS(readlink),
     SCMP_SYS(readlinkat),
@@ -179,9 +181,10 @@ static const struct rule parser_rules[] = {
     {SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
     {SCMP_SYS(clone), 0, THREAD, THREAD},
     {SCMP_SYS(socketpair), 1, SOCKET_TYPE,
-     SOCK_STREAM},                    /* of the broker; not datagrams, which have addresses */
-    {SCMP_SYS(kill), 1, ALL, 0},      /* asks whether there is a process */
-    {SCMP_SYS(prlimit64), 2, ALL, 0}, /* asks, sets none */
+     SOCK_STREAM},                        /* of the broker; not datagrams, which have addresses */
+    {SCMP_SYS(kill), 1, ALL, 0},          /* asks whether there is a process */
+    {SCMP_SYS(prlimit64), 2, ALL, 0},     /* asks, sets none */
+    {SCMP_SYS(mq_getsetattr), 1, ALL, 0}, /* asks, sets none */
     {SCMP_SYS(prctl), 0, ALL, PR_SET_NAME},
     {SCMP_SYS(prctl), 0, ALL, SET_VMA},
     {SCMP_SYS(ioctl), 1, IOCTL_TYPE, IOCTL_OF_PIDFD},
@@ -335,6 +338,8 @@ int sandbox_enter(void)
   error = give_up_capabilities();
   if (error < 0)
     return error;
+  (void)
+      reach_sock_diag_prepare(); /* parsers cannot; without it lists of sockets are read as texts */
   entered = true;
   /* A kernel or a container without seccomp: what is left has no capabilities all the same. */
   (void)guard_forbid(forbidden, sizeof(forbidden) / sizeof(forbidden[0]));

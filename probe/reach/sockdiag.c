@@ -53,12 +53,15 @@ static int open_socket(void)
 static int send_request(struct nlmsghdr *request, size_t length)
 {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  struct iovec from = {request, length};
+  const struct msghdr message = {
+      .msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = &from, .msg_iovlen = 1};
   if (++diag.sequence == 0)
     diag.sequence = 1; /* 0 is nobody's */
   request->nlmsg_seq = diag.sequence;
   ssize_t sent;
   do
-    sent = sendto(diag.fd, request, length, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    sent = sendmsg(diag.fd, &message, 0);
   while (sent < 0 && errno == EINTR);
   if (sent < 0)
     return -errno;

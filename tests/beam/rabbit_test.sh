@@ -10,7 +10,7 @@ node=$broker
 
 by_name() {
   run "$IMPASSE" query --target "$broker_name" "SELECT target, runtime, actors > 200 AS many FROM targets"
-  [ "$status" -eq 0 ] && grep -Eq "^ *$broker_name +beam +1" "$work/out"
+  [ "$status" -eq 0 ] && grep -Eq "^ *$broker_name +beam(\+queue)? +1" "$work/out"
 }
 poll 30 by_name
 run "$IMPASSE" show actors --target "$broker_name" --where "name = 'rabbit_node_monitor'"
