@@ -175,9 +175,10 @@ int walk(struct bpf_iter__task *ctx)
       !number_at(own, own->level, &reader))
     return 0;
   record.tid = number_here(task, &reader, own->level);
+  if (record.tid == 0 || !is_wanted((__u32)reader.nr, record.tid))
+    return 0;
   record.tgid = number_here(task->group_leader, &reader, own->level);
-  if ((only_tgid && record.tgid != only_tgid) || record.tid == 0 ||
-      !is_wanted((__u32)reader.nr, record.tid))
+  if (only_tgid && record.tgid != only_tgid)
     return 0;
   read_identity(task, &record);
   if (task_is_asleep(task))
