@@ -61,7 +61,7 @@ static const struct option_rule rules[OPTION_COUNT] = {
                          KIND_FLAG,
                          FIELD(no_color)},
     [OPTION_EXACT] = {{"exact", "",
-                       "times waits for Erlang tables with probes, as root; says the cost"},
+                       "counts with probes what sweeps sample or may not read; says the cost"},
                       KIND_FLAG,
                       FIELD(exact)},
     [OPTION_INTERVAL] = {{"interval", "T", "time between sweeps (default 1s)"},

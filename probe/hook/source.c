@@ -232,10 +232,9 @@ static int give_unprobed(const struct session *session, struct sweep **ret_sweep
 {
   char words[SOURCE_REASON_BYTES];
   if (probed_state(session->probed) == PROBED_OVER)
-    (void)snprintf(
-        words, sizeof words,
-        "probes were taken away: more than %d messages, calls and waits a second would slow it",
-        (int)PROBED_HITS_PER_S);
+    (void)snprintf(words, sizeof words,
+                   "probes were taken away: more than %d hits a second would slow it",
+                   (int)PROBED_HITS_PER_S);
   else
     (void)snprintf(words, sizeof words, "%.180s; --exact watches it by probes", session->complaint);
   return give_untold(session, words, ret_sweep);
