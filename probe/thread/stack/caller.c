@@ -3,9 +3,10 @@
  *
  * x86-64 (Intel SDM, volume 2, CALL; the PLT of the System V ABI and of -z ibtplt):
  *    e8 rel32                 call function            ff /2 ...   call *register, *memory
+ *    e9 rel32                 jmp function             0f 8. rel32   jcc function
  *    ff 15 rel32              call *slot(%rip)         [f3 0f 1e fa] [f2] ff 25 rel32   jmp *slot(%rip), in a PLT
  * aarch64 (Arm ARM, C6.2; untested; a call through a PLT is taken for a call of another function):
- *    1001 01ii ...            bl function              1101 0110 0011 1111 0000 00nn nnn0 0000   blr register
+ *    1001 01ii ...            bl function, 0001 01ii ... b function             1101 0110 0011 1111 0000 00nn nnn0 0000   blr register
  */
 #include "probe/thread/stack/caller.h"
 
@@ -13,7 +14,7 @@
 
 #if defined(__x86_64__)
 
-enum { CALL_BYTES = 7, STUB_BYTES = 16 };
+enum { CALL_BYTES = 7, STUB_BYTES = 16, JUMPING_BYTES = 512 };
 
 static uint64_t relative(const uint8_t *bytes, uint64_t next)
 {
@@ -46,6 +47,24 @@ static uint64_t behind_stub(const struct reach_target *target, uint64_t callee)
   if (bytes[at] != 0xff || bytes[at + 1] != 0x25)
     return callee;
   return read_slot(target, relative(bytes + at + 2, callee + at + 6), &behind) ? behind : callee;
+}
+
+bool caller_jumps(const struct reach_target *target, uint64_t code, size_t length, uint64_t to)
+{
+  uint8_t bytes[JUMPING_BYTES];
+  ssize_t got = reach_read(target, code, bytes, length < sizeof bytes ? length : sizeof bytes);
+
+  /* at every byte: where instructions begin is not known, and by chance none fits */
+  for (ssize_t at = 0; at + 5 <= got; at++) {
+    uint64_t here = code + (uint64_t)at;
+
+    if (bytes[at] == 0xe9 && relative(bytes + at + 1, here + 5) == to)
+      return true;
+    if (at + 6 <= got && bytes[at] == 0x0f && (bytes[at + 1] & 0xf0) == 0x80 &&
+        relative(bytes + at + 2, here + 6) == to)
+      return true;
+  }
+  return false;
 }
 
 /* How long a `call *` is whose bytes begin with 0xff. */
@@ -100,6 +119,20 @@ enum caller_kind caller_judge(const struct reach_target *target, uint64_t addres
     return CALLER_DIRECT;
   }
   return (word & 0xfffffc1f) == 0xd63f0000 ? CALLER_INDIRECT : CALLER_NONE;
+}
+
+bool caller_jumps(const struct reach_target *target, uint64_t code, size_t length, uint64_t to)
+{
+  uint32_t words[128];
+  ssize_t got = reach_read(target, code, words, length < sizeof words ? length : sizeof words);
+
+  for (ssize_t at = 0; at + 4 <= got; at += 4)
+    if ((words[at / 4] & 0xfc000000) == 0x14000000 &&
+        code + (uint64_t)at +
+                (uint64_t)((int64_t)((uint64_t)(words[at / 4] & 0x03ffffff) << 38) >> 36) ==
+            to)
+      return true;
+  return false;
 }
 
 #endif

@@ -16,4 +16,8 @@ enum caller_kind {
 enum caller_kind caller_judge(const struct reach_target *target, uint64_t address,
                               uint64_t *ret_callee);
 
+/* Does the code there, so many bytes of it, jump to `to`? What is called may go on elsewhere: a call at its end is
+ * compiled to a jump, which leaves no return address. */
+bool caller_jumps(const struct reach_target *target, uint64_t code, size_t length, uint64_t to);
+
 #endif

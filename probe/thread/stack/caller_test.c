@@ -94,6 +94,21 @@ static void whatever_else_stands_there_is_none(void **state)
   reach_close(target);
 }
 
+static void a_jump_at_the_end_of_a_function_is_seen(void **state)
+{
+  uint64_t start = (uint64_t)(uintptr_t)code, callee = 0;
+  struct reach_target *target = NULL;
+  (void)state;
+  (void)JUDGED(0xe9, 0x10, 0, 0, 0, 0x0f, 0x84, 0xf0, 0xff, 0xff, 0xff);
+  assert_int_equal(reach_open(getpid(), &target), 0);
+  assert_true(caller_jumps(target, start, sizeof code, start + 26 + 0x10));
+  assert_true(caller_jumps(target, start, sizeof code, start + 32 - 0x10));
+  assert_false(caller_jumps(target, start, sizeof code, start));
+  assert_false(caller_jumps(target, start, 25, start + 26 + 0x10)); /* cut */
+  assert_false(caller_jumps(target, 0, 64, 5));
+  reach_close(target);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -101,6 +116,7 @@ int main(void)
       cmocka_unit_test(a_call_through_a_slot_tells_what_is_in_it),
       cmocka_unit_test(a_stub_of_the_plt_stands_for_its_function),
       cmocka_unit_test(calls_of_registers_and_memory_are_calls),
+      cmocka_unit_test(a_jump_at_the_end_of_a_function_is_seen),
       cmocka_unit_test(whatever_else_stands_there_is_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

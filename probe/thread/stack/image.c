@@ -1,6 +1,7 @@
 /* image.c - see image.h. Not here: what an image looks like in memory (image_memory.c). */
 #include "probe/thread/stack/image.h"
 
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "probe/thread/stack/image_debug.h"
 #include "probe/thread/stack/image_memory.h"
 
 #if defined(__x86_64__)
@@ -19,6 +21,7 @@
 enum {
   HEAD_BYTES = 4096,    /* ELF header, program headers and, mostly, the build id */
   SEGMENTS_MOST = 1024, /* of a file */
+  NOTES_BYTES_MOST = 1024 * 1024,
   SECTION_NAMES_BYTES_MOST = 1024 * 1024,
 };
 
@@ -69,31 +72,90 @@ static bool names_bounded(Elf *elf, size_t names)
          !(header.sh_flags & SHF_COMPRESSED) && header.sh_size <= SECTION_NAMES_BYTES_MOST;
 }
 
-/* Are there rules, of a size that we may let libdw read? Without sections it takes all that follows in the file. A file
- * with sections whose rules are in none of them is not given to it: elfutils 0.188 then loses the sections' names. */
-static bool rules_bounded(Elf *elf, uint64_t file_bytes)
+/* How large the rules are that libdw would read; 0: it must not. Without sections it takes all that follows in the file.
+ * A file with sections whose rules are in none of them is not given to it: elfutils 0.188 then loses the sections'
+ * names. */
+static uint64_t rules_bytes(Elf *elf, uint64_t file_bytes)
 {
   static const char rules[] = ".eh_frame"; /* and .eh_frame_hdr */
+  uint64_t bytes = 0;
   Elf_Scn *scn = NULL;
   GElf_Shdr header;
   size_t names, count;
   bool found = false;
 
   if (elf_getshdrnum(elf, &count) != 0 || elf_getshdrstrndx(elf, &names) != 0)
-    return false;
+    return 0;
   if (count == 0)
-    return file_bytes <= IMAGE_RULES_BYTES_MOST;
+    return file_bytes <= IMAGE_RULES_BYTES_MOST ? file_bytes : 0;
   if (!names_bounded(elf, names))
-    return false;
+    return 0;
   for (size_t i = 0; i < count && (scn = elf_nextscn(elf, scn)); i++) {
     const char *name = gelf_getshdr(scn, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
 
-    if (name && strncmp(name, rules, sizeof rules - 1) == 0 &&
-        (header.sh_size > IMAGE_RULES_BYTES_MOST || (header.sh_flags & SHF_COMPRESSED)))
-      return false;
-    found |= name && strcmp(name, rules) == 0;
+    if (!name || strncmp(name, rules, sizeof rules - 1) != 0)
+      continue;
+    if (header.sh_size > IMAGE_RULES_BYTES_MOST - bytes || (header.sh_flags & SHF_COMPRESSED))
+      return 0;
+    bytes += header.sh_size;
+    found |= strcmp(name, rules) == 0;
   }
-  return found;
+  return found ? bytes : 0;
+}
+
+/* libdw looks through all notes for the build id, however many and large they are. */
+static bool notes_bounded(Elf *elf)
+{
+  uint64_t left = NOTES_BYTES_MOST;
+  Elf_Scn *scn = NULL;
+  GElf_Shdr header;
+  GElf_Phdr segment;
+  size_t count;
+
+  if (elf_getphdrnum(elf, &count) != 0)
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (gelf_getphdr(elf, (int)i, &segment) && segment.p_type == PT_NOTE) {
+      if (segment.p_filesz > left)
+        return false;
+      left -= segment.p_filesz;
+    }
+  if (elf_getshdrnum(elf, &count) != 0)
+    return false;
+  for (size_t i = 0; i < count && (scn = elf_nextscn(elf, scn)); i++)
+    if (gelf_getshdr(scn, &header) && header.sh_type == SHT_NOTE) {
+      if (header.sh_size > left || (header.sh_flags & SHF_COMPRESSED))
+        return false;
+      left -= header.sh_size;
+    }
+  return true;
+}
+
+size_t image_elf_id(Elf *elf, uint8_t ret_id[IMAGE_ID_BYTES])
+{
+  const void *id;
+  ssize_t length = notes_bounded(elf) ? dwelf_elf_gnu_build_id(elf, &id) : 0;
+
+  if (length <= 0 || length > IMAGE_ID_BYTES)
+    return 0;
+  memcpy(ret_id, id, (size_t)length);
+  return (size_t)length;
+}
+
+static int check_file(int fd)
+{
+  Elf64_Ehdr header;
+  off_t bytes = lseek(fd, 0, SEEK_END);
+
+  if (bytes < 0 || (uint64_t)bytes > IMAGE_FILE_BYTES_MOST ||
+      pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
+    return -ENOEXEC;
+  return image_check_header(&header);
+}
+
+Elf *image_elf_begin(int fd)
+{
+  return check_file(fd) == 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 }
 
 /* Symbols are copied out of an Elf of their own, which is gone afterwards: libelf keeps what it once read. */
@@ -106,16 +168,19 @@ static int read_symbols(int fd, uint64_t start, uint64_t offset, struct image *i
     error = find_bias(elf, start, offset, &image->bias);
   if (!error && symbols_read(elf, &image->symbols) == -ENOMEM)
     error = -ENOMEM; /* broken symbols are none */
+  if (!error)
+    image->id_bytes = image_elf_id(elf, image->id);
   (void)elf_end(elf);
   return error;
 }
 
-static int read_rules(int fd, uint64_t file_bytes, struct image *image)
+static int read_rules(int fd, struct image *image)
 {
   image->elf = elf_begin(fd, ELF_C_READ, NULL);
   if (!image->elf)
     return -EPROTO;
-  if (rules_bounded(image->elf, file_bytes))
+  image->rules_bytes = rules_bytes(image->elf, (uint64_t)lseek(fd, 0, SEEK_END));
+  if (image->rules_bytes)
     image->rules = dwarf_getcfi_elf(image->elf);
   (void)elf_cntl(image->elf, ELF_C_FDDONE); /* from now on it lives of what it has read */
   return 0;
@@ -123,15 +188,9 @@ static int read_rules(int fd, uint64_t file_bytes, struct image *image)
 
 int image_of_file(int fd, uint64_t start, uint64_t offset, struct image **ret_image)
 {
-  Elf64_Ehdr header;
-  off_t bytes = lseek(fd, 0, SEEK_END);
   struct image *image = NULL;
-  int error;
+  int error = check_file(fd);
 
-  if (bytes < 0 || (uint64_t)bytes > IMAGE_FILE_BYTES_MOST ||
-      pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
-    return -ENOEXEC;
-  error = image_check_header(&header);
   if (error)
     return error;
   image = calloc(1, sizeof *image);
@@ -139,7 +198,7 @@ int image_of_file(int fd, uint64_t start, uint64_t offset, struct image **ret_im
     return -ENOMEM;
   error = read_symbols(fd, start, offset, image);
   if (!error)
-    error = read_rules(fd, (uint64_t)bytes, image);
+    error = read_rules(fd, image);
   if (error) {
     image_close(image);
     return error;
@@ -193,8 +252,17 @@ int image_open(const struct reach_target *target, const struct mapping *mapping,
   error = image_of_file(fd, first->start, first->offset, &image);
   (void)close(fd); /* only read */
   if (!error)
+    error = image_debug_read(target, image);
+  if (error)
+    image_close(image);
+  else
     *ret_image = image;
   return error;
+}
+
+size_t image_bytes(const struct image *image)
+{
+  return sizeof *image + symbols_bytes(&image->symbols) + image->rules_bytes;
 }
 
 void image_close(struct image *image)

@@ -44,7 +44,7 @@ static uint64_t file_bytes(const struct mapping *mapping, const struct mapping_i
 
 /* Copies what is mapped; code only where the header is among it (old linkers put all into one segment). */
 static void copy_ranges(const struct reach_target *target, const struct mapping *mapping,
-                        const struct mapping_image *mapped, char *bytes)
+                        const struct mapping_image *mapped, char *bytes, size_t *ret_copied)
 {
   bool code = mapping->ranges[mapped->first].executable;
   uint64_t left = MEMORY_COPIED_BYTES_MOST;
@@ -57,6 +57,7 @@ static void copy_ranges(const struct reach_target *target, const struct mapping 
         (range->executable && !code) || length > left)
       continue;
     left -= length;
+    *ret_copied += length;
     (void)reach_read(target, range->start, bytes + range->offset, length); /* a hole stays a hole */
   }
 }
@@ -200,6 +201,7 @@ static int open_copy(struct image *image)
   image->elf = elf_memory(image->memory, image->memory_bytes);
   if (!image->elf)
     return -EPROTO;
+  image->id_bytes = image_elf_id(image->elf, image->id);
   image->rules = dwarf_getcfi_elf(image->elf);
   return 0;
 }
@@ -226,7 +228,7 @@ int image_memory_read(const struct reach_target *target, const struct mapping *m
     goto out;
   }
   image->memory_bytes = bytes;
-  copy_ranges(target, mapping, mapped, image->memory);
+  copy_ranges(target, mapping, mapped, image->memory, &image->rules_bytes);
   error = image_check_header(image->memory);
   if (!error)
     error = find_bias(first, image, &image->bias, &address);

@@ -31,13 +31,19 @@ static void close_images(struct space *space)
     image_close(space->slots[i].image);
   free(space->slots);
   space->slots = NULL;
-  space->open_count = 0;
+  space->open_count = space->open_bytes = 0;
 }
 
 void space_done(struct space *space)
 {
   close_images(space);
   mapping_done(&space->mapping);
+}
+
+static void count_open(struct space *space, const struct image *image)
+{
+  space->open_count++;
+  space->open_bytes += image_bytes(image);
 }
 
 /* The numbers by which a change is told. */
@@ -109,7 +115,8 @@ static int read_mapping(struct space *space, bool keep)
   space->mapping = fresh;
   space->slots = slots;
   for (size_t i = 0; i < fresh.image_count; i++)
-    space->open_count += slots[i].image != NULL;
+    if (slots[i].image)
+      count_open(space, slots[i].image);
   return 0;
 }
 
@@ -150,12 +157,12 @@ const struct image *space_image(struct space *space, uint64_t address,
   if (ret_mapped)
     *ret_mapped = &space->mapping.images[range->image];
   slot = &space->slots[range->image];
-  if (!slot->tried && space->open_count < SPACE_OPEN_MOST &&
+  if (!slot->tried && space->open_count < SPACE_OPEN_MOST && space->open_bytes < SPACE_BYTES_MOST &&
       space->mapping.images[range->image].executable) {
     slot->tried = true;
     if (image_open(space->target, &space->mapping, &space->mapping.images[range->image],
                    &slot->image) == 0)
-      space->open_count++;
+      count_open(space, slot->image);
   }
   return slot->image;
 }

@@ -7,8 +7,9 @@
 
 #include "probe/thread/stack/image.h"
 
-/* At once and for one target: so many images are open; beyond them the others stay without names. */
-enum { SPACE_OPEN_MOST = 1024 };
+/* At once and for one target: so many images are open, and take so much memory; beyond them the others stay without
+ * names. */
+enum { SPACE_OPEN_MOST = 1024, SPACE_BYTES_MOST = 128 * 1024 * 1024 };
 
 struct space_slot { /* of an image of the mapping */
   struct image *image;
@@ -19,7 +20,7 @@ struct space {
   const struct reach_target *target;
   struct mapping mapping;
   struct space_slot *slots; /* one an image */
-  size_t open_count;
+  size_t open_count, open_bytes;
   uint64_t read_ns;     /* CLOCK_MONOTONIC, of the mapping; 0 never */
   uint64_t size_bytes;  /* of the address space when it was read */
   uint64_t stack_start; /* where the kernel put the first stack: another one after an exec */

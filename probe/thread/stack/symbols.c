@@ -118,6 +118,9 @@ int symbols_sort(const Elf64_Sym *table, size_t count, const char *names, size_t
   if (!error) {
     memcpy(symbols.names, names, names_bytes);
     symbols.names[names_bytes] = '\0';
+    for (char *at = symbols.names;
+         (at = memchr(at, '@', names_bytes - (size_t)(at - symbols.names)));)
+      *at = '\0';
   }
   for (int kind = 0; kind < SYMBOLS_KINDS && !error; kind++)
     error = sort_kind(&symbols, table, count, (enum symbols_kind)kind);
@@ -192,6 +195,12 @@ void symbols_done(struct symbols *symbols)
     free(symbols->list[kind]);
   free(symbols->names);
   *symbols = (struct symbols){0};
+}
+
+size_t symbols_bytes(const struct symbols *symbols)
+{
+  return symbols->names_bytes +
+         (symbols->count[SYMBOLS_CODE] + symbols->count[SYMBOLS_DATA]) * sizeof(struct symbol);
 }
 
 /* How many symbols of the kind begin at or below the address. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* A table is hostile until proven otherwise: so many symbols and bytes of names are taken, no more. */
-enum { SYMBOLS_MOST = 4 * 1024 * 1024, SYMBOLS_NAMES_BYTES_MOST = 256 * 1024 * 1024 };
+enum { SYMBOLS_MOST = 2 * 1024 * 1024, SYMBOLS_NAMES_BYTES_MOST = 64 * 1024 * 1024 };
 
 enum symbols_kind { SYMBOLS_CODE, SYMBOLS_DATA, SYMBOLS_KINDS };
 
@@ -29,7 +29,8 @@ struct symbols {
   bool whole; /* of .symtab: names of static functions and variables are there */
 };
 
-/* Sorts a table of the file's layout with its `names`; both are copied. 0 or -ENOMEM. */
+/* Sorts a table of the file's layout with its `names`; both are copied. A version ("lock@@GLIBC_2.34") is no part of a
+ * name. 0 or -ENOMEM. */
 int symbols_sort(const Elf64_Sym *table, size_t count, const char *names, size_t names_bytes,
                  struct symbols *ret_symbols);
 
@@ -37,6 +38,7 @@ int symbols_sort(const Elf64_Sym *table, size_t count, const char *names, size_t
  * -EPROTO the file is broken. */
 int symbols_read(Elf *elf, struct symbols *ret_symbols);
 void symbols_done(struct symbols *symbols);
+size_t symbols_bytes(const struct symbols *symbols); /* of memory */
 
 /* The symbol around the address (as the file numbers it), or NULL. Code without a size reaches to the next
  * symbol, where the table is whole; data must contain the address. */

@@ -36,7 +36,7 @@ enum fit {
   FIT_NONE,
   FIT_CALLS,           /* it follows a call, of whatever */
   FIT_CALLS_AND_LEADS, /* ... and below it a frame pointer leads upwards */
-  FIT_CALLS_IT,        /* it follows a call of the very function */
+  FIT_CALLS_IT,        /* it follows a call of the very function, or of one that jumps there */
 };
 
 struct walk {
@@ -52,20 +52,33 @@ static uint64_t pc_inside(const struct walk *walk)
   return walk->exact ? walk->registers.pc : walk->registers.pc - 1;
 }
 
-/* Does the function that holds pc begin at `callee`? */
-static bool is_function_of(const struct walk *walk, uint64_t callee)
+/* The symbol around an address of code, and where it begins in the target. */
+static const struct symbol *symbol_at(const struct walk *walk, uint64_t pc, uint64_t *ret_start)
 {
-  uint64_t pc = pc_inside(walk);
   const struct image *image = walk->space->image(walk->space->context, pc);
+  const struct symbol *symbol =
+      image ? symbols_find(&image->symbols, SYMBOLS_CODE, pc - image->bias) : NULL;
+
+  if (!symbol || symbol->size == 0)
+    return NULL;
+  *ret_start = symbol->value + image->bias;
+  return symbol;
+}
+
+/* Is it the function that holds pc that begins at `callee`, or one that goes on there by a jump? */
+static bool leads_to_pc(const struct walk *walk, uint64_t callee)
+{
+  uint64_t pc = pc_inside(walk), start, callee_start;
   const struct symbol *symbol;
 
-  if (!image)
-    return false;
-  symbol = symbols_find(&image->symbols, SYMBOLS_CODE, pc - image->bias);
-  if (symbol && symbol->size)
-    return symbol->value + image->bias == callee;
-  return callee <= pc && pc - callee < FUNCTION_BYTES_MOST &&
-         walk->space->image(walk->space->context, callee) == image;
+  if (!symbol_at(walk, pc, &start)) /* it could be */
+    return callee <= pc && pc - callee < FUNCTION_BYTES_MOST &&
+           walk->space->image(walk->space->context, callee) ==
+               walk->space->image(walk->space->context, pc);
+  if (start == callee)
+    return true;
+  symbol = symbol_at(walk, callee, &callee_start);
+  return symbol && caller_jumps(walk->space->target, callee_start, symbol->size, start);
 }
 
 /* Does a frame pointer saved at `address` lead upwards to another? */
@@ -85,7 +98,7 @@ static enum fit judge(const struct walk *walk, bool by_rules, uint64_t frame, ui
 
   switch (caller_judge(space->target, address, &callee)) {
   case CALLER_DIRECT:
-    if (is_function_of(walk, callee))
+    if (leads_to_pc(walk, callee))
       return FIT_CALLS_IT;
     /* what it calls may have gone on in pc's function by a jump */
     return space->image(space->context, callee) == space->image(space->context, pc_inside(walk))
@@ -98,11 +111,24 @@ static enum fit judge(const struct walk *walk, bool by_rules, uint64_t frame, ui
   }
 }
 
+/* How good the frame pointer is that is known, for code that says nothing of having one. */
+static enum fit judge_known(const struct walk *walk)
+{
+  uint64_t frame = walk->registers.value[REGISTERS_FRAME], address;
+
+  if (!walk->registers.known[REGISTERS_FRAME] || frame < walk->registers.value[REGISTERS_SP] ||
+      !window_word(walk->space->window, frame + 8, &address) ||
+      !walk->space->executable(walk->space->context, address))
+    return FIT_NONE;
+  return judge(walk, true, frame, address);
+}
+
 /* Looks for the frame that pc is in; gives the address below its return address. `by_rules`: by its rules it has a
  * frame pointer. */
-static bool search_frame(const struct walk *walk, bool by_rules, uint64_t *ret_frame)
+static enum fit search_frame(const struct walk *walk, bool by_rules, uint64_t *ret_frame)
 {
-  uint64_t first = walk->registers.value[REGISTERS_SP] + FRAME_ALIGNMENT - 1;
+  /* what has no frame may have put nothing on the stack: then the return address is at sp itself */
+  uint64_t first = walk->registers.value[REGISTERS_SP] - (by_rules ? 0 : 8) + FRAME_ALIGNMENT - 1;
   enum fit best = FIT_NONE;
   unsigned judged = 0;
 
@@ -123,18 +149,20 @@ static bool search_frame(const struct walk *walk, bool by_rules, uint64_t *ret_f
       *ret_frame = a;
     }
   }
-  return best != FIT_NONE;
+  return best;
 }
 
-/* Goes up by a frame pointer alone: of code without rules. */
+/* Goes up from code without rules: by the frame pointer where it leads to a call, else by what is found. */
 static bool step_by_frame(struct walk *walk)
 {
-  uint64_t frame = walk->registers.value[REGISTERS_FRAME], saved, address;
+  uint64_t frame = 0, saved, address;
+  enum fit known = judge_known(walk);
+  enum fit found = known == FIT_CALLS_IT ? FIT_NONE : search_frame(walk, false, &frame);
 
-  if (!walk->registers.known[REGISTERS_FRAME] || frame < walk->registers.value[REGISTERS_SP]) {
-    if (!search_frame(walk, false, &frame))
-      return false;
-  }
+  if (known == FIT_NONE && found == FIT_NONE)
+    return false;
+  if (known != FIT_NONE && found != FIT_CALLS_IT)
+    frame = walk->registers.value[REGISTERS_FRAME];
   if (!window_word(walk->space->window, frame, &saved) ||
       !window_word(walk->space->window, frame + 8, &address))
     return false;
@@ -158,7 +186,7 @@ static bool find_cfa(struct walk *walk, Dwarf_Frame *frame, struct rule_state *s
   if (dwarf_frame_cfa(frame, &operations, &count) != 0)
     return false;
   if (rule_evaluate(state, operations, count, &state->cfa) == RULE_UNKNOWN) {
-    if (!state->wants_frame || !search_frame(walk, true, &found))
+    if (!state->wants_frame || search_frame(walk, true, &found) == FIT_NONE)
       return false;
     registers_set(&walk->registers, REGISTERS_FRAME, found);
     walk->guessed = true;

@@ -108,11 +108,29 @@ static void *caller(void *context)
 }
 #endif
 
+struct beginning {
+  const char *name;
+  void *(*body)(void *);
+};
+
+/* A thread names itself: another one would have to write into /proc. */
+static void *begin(void *context)
+{
+  struct beginning *beginning = context;
+  pthread_setname_np(pthread_self(), beginning->name);
+  beginning->body(context);
+  KEEP;
+  return context;
+}
+
 static void start(const char *name, void *(*body)(void *), pthread_t *ret_thread)
 {
-  if (pthread_create(ret_thread, NULL, body, NULL) != 0)
+  struct beginning *beginning = malloc(sizeof *beginning);
+  if (!beginning)
     _exit(3);
-  pthread_setname_np(*ret_thread, name);
+  *beginning = (struct beginning){name, body};
+  if (pthread_create(ret_thread, NULL, begin, beginning) != 0)
+    _exit(3);
 }
 
 int main(int count, char **words)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -57,7 +58,9 @@ static void tell(const struct program *program)
   assert_int_equal(write(program->to, "g", 1), 1);
 }
 
-static struct program run(const char *path, const char *mode, const char *file)
+/* `root`: of the program; NULL the test's own. */
+static struct program run_beneath(const char *root, const char *path, const char *mode,
+                                  const char *file)
 {
   struct program program = {0};
   int up[2], down[2];
@@ -69,7 +72,8 @@ static struct program run(const char *path, const char *mode, const char *file)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(down[0], STDIN_FILENO);
     (void)dup2(up[1], STDOUT_FILENO);
-    (void)execl(path, path, mode, file, (char *)NULL);
+    if (!root || (chroot(root) == 0 && chdir("/") == 0))
+      (void)execl(path, path, mode, file, (char *)NULL);
     _exit(127);
   }
   (void)close(up[1]);
@@ -80,6 +84,11 @@ static struct program run(const char *path, const char *mode, const char *file)
   assert_int_equal(reach_open(program.pid, &program.target), 0);
   assert_int_equal(stack_open(program.target, &program.stack), 0);
   return program;
+}
+
+static struct program run(const char *path, const char *mode, const char *file)
+{
+  return run_beneath(NULL, path, mode, file);
 }
 
 static struct program run_one(const char *name, const char *mode)
@@ -301,7 +310,7 @@ static void a_stripped_program_is_named_by_its_file_and_offset(void **state)
     names_of(&program, &thread, names, sizeof names);
     for (const char *at = names; (at = strstr(at, begin)); at++)
       found++;
-    assert_int_equal(found, 3); /* transfer, book, worker */
+    assert_int_equal(found, 4); /* transfer, book, worker, begin */
     assert_true(stack_call_site(program.stack, &thread, site));
     assert_int_equal(strncmp(site, begin, strlen(begin)), 0);
     assert_data(&program, thread.arguments[0], "(none)");
@@ -387,6 +396,69 @@ static void a_program_whose_file_was_replaced_keeps_its_names(void **state)
   assert_data(&program, thread.arguments[0], "accounts+0x28");
   end(&program);
   (void)unlink(path);
+}
+
+/* Folders of the path, and the file. */
+static void copy_to(const char *from, char *path)
+{
+  for (char *slash = path; (slash = strchr(slash + 1, '/')); *slash = '/') {
+    *slash = '\0';
+    (void)mkdir(path, 0755); /* most are there */
+  }
+  (void)unlink(path);
+  copy(from, path);
+}
+
+/* Where the debug file of a program belongs, by the program's own build id. */
+static void debug_path(const char *program, const char *root, char *ret_path, size_t room)
+{
+  const void *id;
+  int fd = open(program, O_RDONLY | O_CLOEXEC);
+  Elf *elf;
+  assert_true(fd >= 0 && elf_version(EV_CURRENT) != EV_NONE);
+  elf = elf_begin(fd, ELF_C_READ, NULL);
+  ssize_t length = dwelf_elf_gnu_build_id(elf, &id);
+  assert_true(length > 8);
+  int at = snprintf(ret_path, room, "%s/usr/lib/debug/.build-id/%02x/", root, *(const uint8_t *)id);
+  for (ssize_t i = 1; i < length; i++)
+    at += snprintf(ret_path + at, room - (size_t)at, "%02x", ((const uint8_t *)id)[i]);
+  (void)snprintf(ret_path + at, room - (size_t)at, ".debug");
+  (void)elf_end(elf);
+  (void)close(fd);
+}
+
+static void names_come_from_the_debug_file_beneath_the_root_of_the_program(void **state)
+{
+  char from[4096], debug[4096], root[4096], path[8192];
+  (void)state;
+  if (geteuid() != 0) {
+    print_message("skipped: another root directory is for root\n");
+    skip();
+  }
+  path_of("bare", from, sizeof from);
+  path_of("bare.debug", debug, sizeof debug);
+  path_of("root", root, sizeof root);
+  (void)snprintf(path, sizeof path, "%s/bin/bare", root);
+  copy_to(from, path);
+  debug_path(from, root, path, sizeof path);
+  (void)unlink(path);
+  struct program program = run_beneath(root, "/bin/bare", NULL, NULL);
+  struct thread_state thread = blocked(&program, "chain");
+  assert_data(&program, thread.arguments[0], "(none)");
+  end(&program);
+  copy_to(debug, path);
+  program = run_beneath(root, "/bin/bare", NULL, NULL);
+  thread = blocked(&program, "chain");
+  assert_data(&program, thread.arguments[0], "accounts+0x28");
+  assert_site(&program, &thread, "transfer");
+  end(&program);
+  assert_int_equal(unlink(path), 0);
+  path_of("libplugin.so", debug, sizeof debug); /* of something else */
+  copy_to(debug, path);
+  program = run_beneath(root, "/bin/bare", NULL, NULL);
+  thread = blocked(&program, "chain");
+  assert_data(&program, thread.arguments[0], "(none)");
+  end(&program);
 }
 
 static void a_library_that_is_loaded_late_is_found(void **state)
@@ -511,6 +583,7 @@ int main(void)
       cmocka_unit_test(names_of_cpp_are_readable),
       cmocka_unit_test(a_signal_handler_on_its_own_stack_is_passed),
       cmocka_unit_test(a_program_whose_file_was_replaced_keeps_its_names),
+      cmocka_unit_test(names_come_from_the_debug_file_beneath_the_root_of_the_program),
       cmocka_unit_test(a_library_that_is_loaded_late_is_found),
       cmocka_unit_test(a_library_whose_file_was_replaced_is_read_from_memory),
       cmocka_unit_test(a_program_that_becomes_another_has_the_names_of_that),
