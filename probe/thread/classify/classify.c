@@ -18,8 +18,8 @@ static const struct {
     {FUTEX_LOCK_PI2, glibc_inherit},   {FUTEX_WAIT, glibc_mutex},
     {FUTEX_WAIT_BITSET, glibc_mutex},  {FUTEX_WAIT, glibc_robust},
     {FUTEX_WAIT_BITSET, glibc_robust}, {FUTEX_WAIT_BITSET, glibc_rwlock},
-    {FUTEX_WAIT_BITSET, glibc_join},   {FUTEX_WAIT, musl_mutex},
-    {FUTEX_WAIT, musl_join},
+    {FUTEX_WAIT_BITSET, glibc_join},   {FUTEX_WAIT, glibc_join},
+    {FUTEX_WAIT, musl_mutex},          {FUTEX_WAIT, musl_join},
 };
 
 void futex_owner(const struct futex *futex, uint32_t owner, bool settled,

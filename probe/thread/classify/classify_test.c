@@ -275,7 +275,8 @@ static void the_call_must_be_that_of_the_library(void **unused)
       {"glibc 2.36", "rwlock_writer", FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, false},
       {"glibc 2.36", "rwlock_writer", FUTEX_WAIT | FUTEX_PRIVATE_FLAG, false},
       {"glibc 2.36", "join", FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME | FUTEX_PRIVATE_FLAG, false},
-      {"glibc 2.36", "join", FUTEX_WAIT, false},
+      {"glibc 2.36", "join", FUTEX_WAIT | FUTEX_PRIVATE_FLAG, false},
+      {"glibc 2.36", "join", FUTEX_WAIT_BITSET, false},
       {"musl 1.2.3", "mutex_recursive", FUTEX_WAIT, false},
       {"musl 1.2.3", "mutex_recursive", FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, false},
       {"musl 1.2.3", "join", FUTEX_WAIT, false},
@@ -290,6 +291,17 @@ static void the_call_must_be_that_of_the_library(void **unused)
       fail_msg("%s by %u: got %s of %u", calls[i].name, calls[i].operation,
                kind_words[verdict.kind], verdict.owner);
   }
+}
+
+static void an_older_glibc_joins_by_another_call(void **unused)
+{
+  (void)unused;
+  const struct row *row = row_of("glibc 2.36", "join");
+  struct thread_state state = state_of(row);
+  state.arguments[1] = FUTEX_WAIT;
+  struct classify_verdict verdict = verdict_of(&state, lives_in_row, row);
+  assert_int_equal(verdict.kind, CLASSIFY_JOIN);
+  assert_int_equal(verdict.owner, row->owner);
 }
 
 static void a_lock_lies_where_the_compiler_puts_it(void **unused)
@@ -429,6 +441,7 @@ int main(void)
       cmocka_unit_test(a_lock_with_one_word_wrong_accuses_nobody),
       cmocka_unit_test(a_rwlock_with_one_word_wrong_accuses_nobody),
       cmocka_unit_test(the_call_must_be_that_of_the_library),
+      cmocka_unit_test(an_older_glibc_joins_by_another_call),
       cmocka_unit_test(a_lock_lies_where_the_compiler_puts_it),
       cmocka_unit_test(a_mutex_between_two_owners_is_perhaps_one),
       cmocka_unit_test(a_newcomer_that_took_it_is_the_owner_but_proves_nothing_yet),

@@ -1,7 +1,8 @@
 /*
- * glibc.c - the locks of the GNU C library, 2.26 (rwlocks without a mutex inside) and newer, told by
- * the system call that its functions make and by the bytes of the lock, all of which are looked at. In
- * C++ std::mutex, std::shared_mutex and std::thread::join are the same things.
+ * glibc.c - the locks of the GNU C library, told by the system call that its functions make and by the
+ * bytes of the lock, all of which are looked at: 2.26 and newer, where rwlocks have their present form;
+ * timed mutexes from 2.30 on. In C++ std::mutex, std::shared_mutex and std::thread::join are the same
+ * things.
  *
  * Each row says what else might look like it, and why that does not pass. Sources: nptl/
  * pthread_mutex_lock.c, pthread_mutex_timedlock.c, lowlevellock.c, pthread_rwlock_common.c,
@@ -61,7 +62,7 @@ static bool list_is_empty(const struct futex *futex)
  * kinds, std::atomic::wait on a 2, the second round of a barrier or of a std::latch, a futex of Rust or a
  * condition variable of glibc 2.41 in a timed wait, musl's join. What is behind them must be a living
  * tid, at +8; a number of users of at least 1; a kind whose shared bit agrees with the call; and between
- * and behind these 28 bytes of zeros. Where they hold no owner, they cannot be told from a mutex between
+ * and behind these 24 bytes of zeros. Where they hold no owner, they cannot be told from a mutex between
  * two owners: those are `between`.
  */
 bool glibc_mutex(const struct futex *futex, struct classify_verdict *verdict)
@@ -119,8 +120,10 @@ bool glibc_robust(const struct futex *futex, struct classify_verdict *verdict)
   return true;
 }
 
-/* Priority inheritance: the kernel itself writes and reads the owner's tid in the word, whoever made the
- * lock. */
+/*
+ * Priority inheritance: the kernel itself writes and reads the owner's tid in the word, whoever made the
+ * lock, so nothing else looks like it.
+ */
 bool glibc_inherit(const struct futex *futex, struct classify_verdict *verdict)
 {
   verdict->kind = CLASSIFY_INHERIT;
@@ -190,8 +193,9 @@ static void rwlock_holder(const struct futex *futex, int base, struct classify_v
  * count. They sleep in FUTEX_WAIT_BITSET, with the clock's flag where there is no timeout.
  *
  * Others that sleep so on a 2 or 3: semaphores and condition variables of glibc. Of the 56 bytes of a
- * rwlock 28 are always zero, and the rest are bits and small numbers; 16 of the zeros lie right where
- * these have their counts or the next lock. Rust and folly call without the clock's flag.
+ * rwlock 24 are always zero, half of them right behind its words, where a semaphore has its count of
+ * waiters and a condition variable its own words or the next lock; the others are bits and small numbers.
+ * Rust and folly call without the clock's flag.
  */
 bool glibc_rwlock(const struct futex *futex, struct classify_verdict *verdict)
 {
@@ -211,7 +215,8 @@ bool glibc_rwlock(const struct futex *futex, struct classify_verdict *verdict)
 
 /*
  * pthread_join(): sleeps on the tid in the struct of the other thread, which the kernel clears and wakes
- * at its end, hence never with the private flag.
+ * at its end, hence never with the private flag; before 2.32 in FUTEX_WAIT. (Where a glibc to come sleeps
+ * on a state instead of the tid, the wait is idle.)
  *
  * Another shared word that happens to be a living tid (a shared semaphore, a condition variable of glibc
  * 2.41; small numbers are tids in a container): behind the tid must be the head of the list of robust
@@ -219,8 +224,9 @@ bool glibc_rwlock(const struct futex *futex, struct classify_verdict *verdict)
  */
 bool glibc_join(const struct futex *futex, struct classify_verdict *verdict)
 {
-  if (futex->is_private || (!futex->timed && !futex->realtime) || futex->address % 8 != 0 ||
-      futex->value != futex->word || !futex_is_tid(futex->word) ||
+  bool bare = futex->command == FUTEX_WAIT_BITSET && !futex->timed && !futex->realtime;
+  if (futex->is_private || bare || futex->address % 8 != 0 || futex->value != futex->word ||
+      !futex_is_tid(futex->word) ||
       (int64_t)futex_u64(futex, PROCESSOR_JOIN_ROBUST) != PROCESSOR_JOIN_ROBUST_VALUE)
     return false;
   verdict->process_shared = false;
