@@ -12,8 +12,7 @@
 
 enum {
   DESCRIPTORS_MOST = 65536,
-  FIRST_MOST =
-      1024, /* to be looked at before it is known whether there is anything: who listens does so early */
+  FIRST_MOST = 1024, /* of a process of which nothing is known yet: who listens does so early */
   FIRST_AGE_MS = 1000,
 };
 
@@ -37,8 +36,7 @@ static bool any_mqueue(const struct reach_target *target, const struct reach_fd 
   struct reach_mqueue queue;
   if (!may_be_mqueue(fd->link))
     return false;
-  int error = reach_mqueue(target, fd->fd, &queue);
-  return error == 0;
+  return reach_mqueue(target, fd->fd, &queue) == 0;
 }
 
 static int add_mqueue(const struct reach_target *target, const struct reach_fd *fd,
@@ -50,8 +48,8 @@ static int add_mqueue(const struct reach_target *target, const struct reach_fd *
   if (reach_mqueue(target, fd->fd, &queue) != 0)
     return 0; /* some other file, or closed meanwhile */
   record.inode = queue.inode;
-  record.depth = (__u64)queue.messages;
-  record.capacity = (__u64)queue.most_messages;
+  record.depth = queue.messages < 0 ? FILE_UNKNOWN : (__u64)queue.messages;
+  record.capacity = queue.most_messages < 0 ? FILE_UNKNOWN : (__u64)queue.most_messages;
   size_t length = strlen(fd->link + 1), tail = sizeof deleted - 1;
   if (length > tail && strcmp(fd->link + 1 + length - tail, deleted) == 0)
     length -= tail;

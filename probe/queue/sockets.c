@@ -107,8 +107,8 @@ static int make_list(const struct reach_target *target, const struct list *list,
   return list_by_text(target, list, records);
 }
 
-/* Of two sockets with one inode, at least one is the work of somebody who put a line break into a socket's path: what it
- * is called is not known then. */
+/* Of two Unix sockets with one inode, one may be the work of somebody who put a line break into a path: what it is called
+ * is not known then. */
 static void distrust_doubles(struct records *records)
 {
   for (size_t i = 1; i < records->count; i++) {
@@ -122,9 +122,9 @@ static int make(const struct reach_target *target, bool own, struct sockets **re
 {
   struct sockets *sockets = calloc(1, sizeof *sockets);
   uint64_t began = clock_thread_ns();
-  int error = sockets ? 0 : -ENOMEM;
+  int error = 0;
   if (!sockets)
-    return error;
+    return -ENOMEM;
   atomic_init(&sockets->references, 1);
   sockets->read_ns = clock_mono_ns();
   for (size_t i = 0; i < LIST_COUNT && !error; i++)

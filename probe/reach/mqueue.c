@@ -50,7 +50,7 @@ static int read_attributes(int path, struct reach_mqueue *queue)
   (void)snprintf(name, sizeof name, "/proc/self/fd/%d", path); /* always fits */
   int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
-    return -errno;
+    return errno == EACCES ? 0 : -errno;
   int error = syscall(SYS_mq_getsetattr, fd, NULL, &attributes) == 0 ? 0 : -errno;
   (void)close(fd); /* only read */
   if (error)
@@ -63,7 +63,7 @@ static int read_attributes(int path, struct reach_mqueue *queue)
 int reach_mqueue(const struct reach_target *target, int fd, struct reach_mqueue *ret_queue)
 {
   char name[32];
-  struct reach_mqueue queue = {0};
+  struct reach_mqueue queue = {.messages = -1, .most_messages = -1};
   if (target->remote)
     return remote_mqueue(target, fd, ret_queue);
   (void)snprintf(name, sizeof name, "fd/%d", fd); /* always fits */

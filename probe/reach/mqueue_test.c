@@ -93,6 +93,47 @@ static void a_queue_is_told_and_nothing_else_is_opened(void **state)
   reach_close(target);
 }
 
+enum { NOBODY = 65534 };
+
+static void hold_what_only_takes_messages(void *context, int in, int out)
+{
+  char name[64];
+  (void)context, (void)in, (void)out;
+  (void)snprintf(name, sizeof name, "/impasse-reach-%d", (int)getpid());
+  (void)put_at(mq_open(name, O_WRONLY | O_CREAT | O_EXCL, 0200, NULL), QUEUE_FD);
+  if (mq_unlink(name) != 0)
+    _exit(1);
+}
+
+static void become_nobody(void)
+{
+  if (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0 ||
+      prctl(PR_SET_DUMPABLE, 1) != 0)
+    _exit(1);
+}
+
+static void a_queue_that_may_not_be_read_is_one_all_the_same(void **state)
+{
+  int status = 0;
+  (void)state;
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct reach_target *target = NULL;
+    struct reach_mqueue queue = {0};
+    if (geteuid() == 0)
+      become_nobody();
+    struct test_child child = test_child_start(hold_what_only_takes_messages, NULL, false);
+    if (reach_open(child.pid, &target) != 0 || reach_mqueue(target, QUEUE_FD, &queue) != 0)
+      _exit(2);
+    reach_close(target);
+    test_child_kill(&child);
+    _exit(queue.inode != 0 && queue.messages == -1 && queue.most_messages == -1 ? 0 : 3);
+  }
+  assert_true(waitpid(pid, &status, 0) == pid);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* What a broker opens for who must not. */
 static void through_a_broker_it_is_the_same(void **state)
 {
@@ -124,6 +165,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_queue_is_told_and_nothing_else_is_opened),
+      cmocka_unit_test(a_queue_that_may_not_be_read_is_one_all_the_same),
       cmocka_unit_test(through_a_broker_it_is_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

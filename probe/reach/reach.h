@@ -138,10 +138,9 @@ uint64_t reach_sock_diag_namespace(void);
 /* A POSIX message queue, from its attributes: no message is taken, and nobody notices. */
 struct reach_mqueue {
   uint64_t inode;
-  int64_t messages, most_messages;
+  int64_t messages, most_messages; /* -1: its mode does not allow us to read them */
 };
-/* Of the queue behind a descriptor of the target. -EINVAL it is none (it is not opened then), -EACCES its mode does not
- * allow us to read it. */
+/* Of the queue behind a descriptor of the target. -EINVAL it is none: then it is not opened. */
 int reach_mqueue(const struct reach_target *target, int fd, struct reach_mqueue *ret_queue);
 
 /* Claims the target for a kind of reading that only one process of a host should do at a time (there is one kind: the
