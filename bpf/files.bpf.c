@@ -42,7 +42,6 @@ enum {
 typedef struct {
   int counter;
 } atomic_t;
-struct in6_addr_kernel; /* 16 bytes, read as such */
 struct super_block {
   __u32 s_dev;
   unsigned long s_magic;
@@ -273,13 +272,12 @@ static __always_inline void read_unix_name(struct sock *sk, struct file_record *
 {
   struct unix_sock *unix_sock = (struct unix_sock *)sk;
   struct unix_address *address = BPF_CORE_READ(unix_sock, addr);
-  int length = address ? BPF_CORE_READ(address, len) - PATH_OFFSET : 0;
+  __u32 length = address ? (__u32)BPF_CORE_READ(address, len) : 0;
 
-  if (length <= 0)
+  if (length <= PATH_OFFSET || length > PATH_OFFSET + FILE_NAME_BYTES)
     return;
-  if (length > FILE_NAME_BYTES)
-    length = FILE_NAME_BYTES;
-  if (bpf_probe_read_kernel(r->name, (__u32)length & (FILE_NAME_BYTES | 15),
+  length -= PATH_OFFSET;
+  if (bpf_probe_read_kernel(r->name, length,
                             (void *)address + bpf_core_field_offset(address->name) + PATH_OFFSET) ==
       0)
     r->name_length = (__u16)length;
