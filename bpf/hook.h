@@ -5,7 +5,7 @@
  *
  * Needs CAP_BPF and CAP_PERFMON to open (load.h), nothing to read. Linux 6.12 (several sites in one link).
  *
- * Threads: one at a time, except hook_totals.
+ * Threads: one at a time, except hook_totals, and hook_detach beside hook_collect.
  */
 #ifndef IMPASSE_BPF_HOOK_H
 #define IMPASSE_BPF_HOOK_H
@@ -26,7 +26,7 @@ struct hook_at {
   size_t site_count;
 };
 
-/* Everything so far; keys ascend in the order of the kernel's table, that is in none. */
+/* Everything so far, in no order. */
 struct hook_copy {
   uint32_t *numbers;
   struct hook_slot *slots; /* of the same numbers */

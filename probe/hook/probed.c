@@ -29,7 +29,6 @@ struct probed {
   struct hook *hook; /* NULL: no probes */
   struct told *told; /* as long as there are probes, and after they were taken away */
   struct budget *budget;
-  pthread_mutex_t mutex;     /* over detaching */
   struct hook_totals totals; /* as of the last sweep */
   uint64_t attach_ns; /* processor time that attaching took; told once, with the next sweep */
 };
@@ -160,7 +159,6 @@ int probed_open(const struct reach_target *target, struct probed **ret_probed,
   if (error)
     goto out;
   probed->target = target;
-  (void)pthread_mutex_init(&probed->mutex, NULL); /* of the plain kind: cannot fail */
   if (maps_region(list, count)) {
     error = look_into_all(probed, list, count, reason);
   } else {
@@ -192,9 +190,7 @@ static uint64_t count_hits(void *context)
 static void take_away(void *context)
 {
   struct probed *probed = context;
-  (void)pthread_mutex_lock(&probed->mutex);
   hook_detach(probed->hook);
-  (void)pthread_mutex_unlock(&probed->mutex);
 }
 
 void probed_detach(struct probed *probed, struct reader_regions *regions)
@@ -216,7 +212,6 @@ void probed_close(struct probed *probed, struct reader_regions *regions)
   for (size_t i = 0; i < probed->file_count; i++)
     (void)close(probed->files[i]); /* only read */
   usdt_done(&probed->sites);
-  (void)pthread_mutex_destroy(&probed->mutex);
   free(probed);
 }
 
