@@ -102,6 +102,13 @@ static void put(struct thread_state *state, int offset, uint32_t value)
   memcpy(state->lock + THREAD_WORD + offset, &value, sizeof value);
 }
 
+static uint32_t get(const struct thread_state *state, int offset)
+{
+  uint32_t value;
+  memcpy(&value, state->lock + THREAD_WORD + offset, sizeof value);
+  return value;
+}
+
 /* ---- what was recorded ---- */
 
 static void recorded_threads_are_told_for_what_they_are(void **unused)
@@ -204,12 +211,14 @@ static const struct {
     {"glibc 2.36", "mutex_shared", PROCESSOR_MUTEX_KIND, 0},
     {"glibc 2.36", "mutex_protect", 0, (11u << 19) + 2},
     {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_KIND, 0},
+    {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_KIND, 128},
     {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_OWNER, 77},
     {"glibc 2.36", "mutex_robust", 0, FUTEX_WAITERS},
     {"glibc 2.36", "mutex_robust", 0, FUTEX_WAITERS | FUTEX_OWNER_DIED | 77},
     {"glibc 2.36", "mutex_inherit", 0, FUTEX_WAITERS},
     {"glibc 2.36", "join", PROCESSOR_JOIN_ROBUST, 0},
     {"glibc 2.36", "join", 0, 0},
+    {"glibc 2.36", "join", 0, 77},
     {"musl 1.2.3", "mutex_recursive", PROCESSOR_MUSL_TYPE - PROCESSOR_MUSL_WORD, 3},
     {"musl 1.2.3", "mutex_recursive", PROCESSOR_MUSL_TYPE - PROCESSOR_MUSL_WORD, 129},
     {"musl 1.2.3", "mutex_recursive", PROCESSOR_MUSL_TYPE - PROCESSOR_MUSL_WORD, 0x1000},
@@ -306,13 +315,53 @@ static void an_older_glibc_joins_by_another_call(void **unused)
 
 static void a_lock_lies_where_the_compiler_puts_it(void **unused)
 {
-  static const char *const names[] = {"mutex_normal", "mutex_robust", "rwlock_writer", "join"};
+  static const struct {
+    const char *library, *name;
+  } locks[] = {{"glibc 2.36", "mutex_normal"},  {"glibc 2.36", "mutex_robust"},
+               {"glibc 2.36", "rwlock_writer"}, {"glibc 2.36", "join"},
+               {"musl 1.2.3", "join"},          {"musl 1.2.3", "mutex_recursive"}};
   (void)unused;
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    struct thread_state state = state_of(row_of("glibc 2.36", names[i]));
+  for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+    struct thread_state state = state_of(row_of(locks[i].library, locks[i].name));
     state.arguments[0] += 4;
     assert_int_equal(verdict_of(&state, everybody_lives, NULL).owner, 0);
   }
+}
+
+/* Whoever owns such a mutex has it in a list of its own. */
+static void a_lock_in_no_list_has_no_owner(void **unused)
+{
+  static const struct {
+    const char *library, *name;
+    int prev, next;
+  } locks[] = {
+      {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_PREV, PROCESSOR_MUTEX_NEXT},
+      {"musl 1.2.3", "mutex_recursive", PROCESSOR_MUSL_PREV - PROCESSOR_MUSL_WORD,
+       PROCESSOR_MUSL_NEXT - PROCESSOR_MUSL_WORD},
+  };
+  (void)unused;
+  for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+    struct thread_state state = state_of(row_of(locks[i].library, locks[i].name));
+    memset(state.lock + THREAD_WORD + locks[i].prev, 0, 8);
+    memset(state.lock + THREAD_WORD + locks[i].next, 0, 8);
+    assert_int_equal(verdict_of(&state, everybody_lives, NULL).owner, 0);
+  }
+}
+
+/* The stack of a thread of musl lies in its map, on whole pages. */
+static void a_thread_without_a_stack_is_not_joined(void **unused)
+{
+  const int map = PROCESSOR_MUSL_JOIN_MAP, stack = PROCESSOR_MUSL_JOIN_MAP + 16;
+  const struct row *row = row_of("musl 1.2.3", "join");
+  struct thread_state state = state_of(row);
+  (void)unused;
+  put(&state, map, get(&state, map) + 8);
+  assert_int_equal(verdict_of(&state, everybody_lives, NULL).owner, 0);
+
+  state = state_of(row);
+  memcpy(state.lock + THREAD_WORD + stack, state.lock + THREAD_WORD + map, 8);
+  memset(state.lock + THREAD_WORD + stack + 8, 0, 8);
+  assert_int_equal(verdict_of(&state, everybody_lives, NULL).owner, 0);
 }
 
 /* ---- while it changes hands ---- */
@@ -358,6 +407,50 @@ static void a_rwlock_that_is_handed_over_has_no_holder(void **unused)
   assert_int_equal(verdict.owner, 0);
   assert_int_equal(verdict.readers, 0);
   assert_false(verdict.proves);
+}
+
+static void a_writer_that_has_no_lock_holds_none(void **unused)
+{
+  (void)unused;
+  const struct row *row = row_of("glibc 2.36", "rwlock_writer");
+  struct thread_state state = state_of(row);
+  int base = (int)(int64_t)(verdict_of(&state, lives_in_row, row).lock - row->address);
+  put(&state, base, 2 << 3 | 1); /* a write phase that nobody is in */
+  assert_int_equal(verdict_of(&state, lives_in_row, row).owner, 0);
+
+  put(&state, base, 2 << 3 | 2); /* readers are in, and a writer is noted still */
+  struct classify_verdict verdict = verdict_of(&state, lives_in_row, row);
+  assert_int_equal(verdict.owner, 0);
+  assert_int_equal(verdict.readers, 0);
+}
+
+static void an_owner_that_died_is_none_any_more(void **unused)
+{
+  static const struct {
+    const char *library, *name;
+  } locks[] = {{"glibc 2.36", "mutex_robust"},
+               {"glibc 2.36", "mutex_inherit"},
+               {"musl 1.2.3", "mutex_robust"},
+               {"musl 1.2.3", "mutex_inherit"}};
+  (void)unused;
+  for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+    struct thread_state state = state_of(row_of(locks[i].library, locks[i].name));
+    put(&state, 0, get(&state, 0) | FUTEX_OWNER_DIED);
+    struct classify_verdict verdict = verdict_of(&state, everybody_lives, NULL);
+    assert_true(verdict.kind == CLASSIFY_ROBUST || verdict.kind == CLASSIFY_INHERIT);
+    assert_int_equal(verdict.owner, 0);
+  }
+}
+
+static void of_a_shared_lock_nobody_here_knows_who_lives(void **unused)
+{
+  (void)unused;
+  const struct row *row = row_of("glibc 2.36", "mutex_shared");
+  struct thread_state state = state_of(row);
+  struct classify_verdict verdict = verdict_of(&state, nobody_lives, NULL);
+  assert_int_equal(verdict.owner, row->owner);
+  assert_true(verdict.process_shared);
+  assert_int_equal(verdict.late_owner, 0);
 }
 
 static void a_writer_that_ended_is_late(void **unused)
@@ -443,9 +536,14 @@ int main(void)
       cmocka_unit_test(the_call_must_be_that_of_the_library),
       cmocka_unit_test(an_older_glibc_joins_by_another_call),
       cmocka_unit_test(a_lock_lies_where_the_compiler_puts_it),
+      cmocka_unit_test(a_lock_in_no_list_has_no_owner),
+      cmocka_unit_test(a_thread_without_a_stack_is_not_joined),
       cmocka_unit_test(a_mutex_between_two_owners_is_perhaps_one),
       cmocka_unit_test(a_newcomer_that_took_it_is_the_owner_but_proves_nothing_yet),
       cmocka_unit_test(a_rwlock_that_is_handed_over_has_no_holder),
+      cmocka_unit_test(a_writer_that_has_no_lock_holds_none),
+      cmocka_unit_test(an_owner_that_died_is_none_any_more),
+      cmocka_unit_test(of_a_shared_lock_nobody_here_knows_who_lives),
       cmocka_unit_test(a_writer_that_ended_is_late),
       cmocka_unit_test(a_word_that_could_not_be_read_tells_nothing),
       cmocka_unit_test(who_does_not_sleep_in_a_call_waits_for_nothing),
