@@ -355,7 +355,6 @@ static void run_and_lay_down(void *context, int in, int out)
   struct impasse_worker worker = impasse_worker_begin(none);
   struct impasse_actor first = impasse_actor_open(impasse_text("first"));
   struct impasse_actor second = impasse_actor_open(impasse_text("second"));
-  test_child_await(in);
   impasse_run_begin(&worker, first);
   test_child_tell(out);
   test_child_await(in);
@@ -372,7 +371,6 @@ static void a_round_reads_again_who_is_on_a_thread(void **state)
   (void)state;
   struct test_target target = test_target_start(run_and_lay_down, NULL);
   uint32_t tid = (uint32_t)target.child.pid;
-  test_child_step(&target.child);
   test_target_open(&target);
   const struct sweep *sweep = test_target_sweep(&target);
   assert_int_equal(test_actor(sweep, "first")->tid, tid);

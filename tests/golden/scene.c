@@ -354,10 +354,10 @@ struct snapshot *scene_threads(void)
        800, 0},
       {NODE, THREAD(7), "postgres:2002", "postgres/2002", ACTOR_RECEIVE, U, U, NAN, NAN, NAN, NULL,
        U, 0},
-      {NODE, QUEUE(8, DEPTH_CONNECTIONS), "postgres:2002", "tcp 0.0.0.0:5432", ENUM_UNKNOWN, 17,
-       0x5, 0, NAN, NAN, NULL, U, 0},
       {NODE, QUEUE(9, DEPTH_BYTES), "postgres:2002", "tcp 10.0.0.1:5432 10.0.0.9:41222",
        ENUM_UNKNOWN, 212992, (int64_t)0xfffffffffffffff, 40, NAN, NAN, NULL, U, 0},
+      {NODE, QUEUE(8, DEPTH_CONNECTIONS), "postgres:2002", "tcp 0.0.0.0:5432", ENUM_UNKNOWN, 17,
+       0x5, 0, NAN, NAN, NULL, U, 0},
   };
   static const struct wait_row waits[] = {
       {SHOP, 1, 100, SHOP, 2, "shop:1001", "teller", "clerk", NULL, VIA_CALL, 12300, TIMEOUT_NONE,
