@@ -211,7 +211,7 @@ static const struct {
     {"glibc 2.36", "mutex_shared", PROCESSOR_MUTEX_KIND, 0},
     {"glibc 2.36", "mutex_protect", 0, (11u << 19) + 2},
     {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_KIND, 0},
-    {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_KIND, 128},
+    {"glibc 2.36", "mutex_robust_recursive", PROCESSOR_MUTEX_KIND, 128 | 1},
     {"glibc 2.36", "mutex_robust", PROCESSOR_MUTEX_OWNER, 77},
     {"glibc 2.36", "mutex_robust", 0, FUTEX_WAITERS},
     {"glibc 2.36", "mutex_robust", 0, FUTEX_WAITERS | FUTEX_OWNER_DIED | 77},
