@@ -19,7 +19,7 @@ probe/beam/table    | probe/beam/table probe/beam/exact probe/beam probe/reach p
 probe/beam/mailbox  | probe/beam/mailbox probe/beam model |
 probe/beam/exact    | probe/beam/exact probe/beam/table probe/beam/mailbox probe/beam/attach probe/beam probe/reach probe bpf model |
 probe/beam/dump     | probe/beam/dump probe/beam/wait probe/beam model |
-probe/thread          | probe/thread probe/thread/classify probe/thread/stack probe/processor probe/reach probe/process probe bpf model | linux/.*
+probe/thread          | probe/thread probe/thread/classify probe/thread/stack probe/processor probe/reach probe/process probe bpf model | linux/.*|uthash\.h
 probe/thread/classify | probe/thread/classify probe/thread probe/processor model | linux/.*
 probe/thread/stack    | probe/thread/stack probe/thread probe/processor probe/reach probe model | elfutils/.*|libelf\.h|gelf\.h|dwarf\.h|libiberty/.*
 probe/queue   | probe/queue probe/reach probe/process probe bpf model | linux/.*

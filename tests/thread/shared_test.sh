@@ -9,7 +9,7 @@ circle() {
   [ "$status" -eq 2 ]
 }
 poll 60 circle
-expect_out "thread_locks/[0-9]+ -> thread_locks/[0-9]+"
+expect_out "thread_locks/[0-9]+@thread_locks:[0-9]+ -> thread_locks/[0-9]+@thread_locks:[0-9]+"
 expect_out proven
 run "$IMPASSE" query --target "$locks" --target "$child" \
   "SELECT count(*) AS n FROM waits WHERE verdict = 'deadlock' AND holder_target_key <> target_key"
