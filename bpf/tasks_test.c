@@ -239,7 +239,7 @@ static void reads_many_a_few_of_them_and_no_more_than_wanted(void **state)
   pid_t pid = test_subject_start(crowded_subject, NULL), wanted[3];
   struct tasks *tasks = open_tasks(pid);
   const struct task_record *list;
-  size_t count = 0;
+  size_t count = 0, all; /* a sanitizer has a thread of its own */
   uint64_t lost = 0;
 
   (void)state;
@@ -254,9 +254,11 @@ static void reads_many_a_few_of_them_and_no_more_than_wanted(void **state)
   assert_int_equal(count, 3);
   for (size_t i = 0; i < 3; i++)
     assert_int_equal(list[i].tid, wanted[i]);
+  assert_int_equal(tasks_read(tasks, NULL, 0, MOST, &list, &all, &lost), 0);
+  assert_int_equal(lost, 0);
   assert_int_equal(tasks_read(tasks, NULL, 0, 10, &list, &count, &lost), 0);
   assert_int_equal(count, 10);
-  assert_int_equal(lost, MANY + 1 - 10);
+  assert_int_equal(lost, all - 10);
   tasks_close(tasks);
   test_subject_stop(pid);
 }
@@ -397,11 +399,11 @@ static void read_inside(void *context)
   pid_t pid = test_subject_start(mixed_subject, NULL);
   struct tasks *tasks = open_tasks(pid);
   const struct task_record *record = await(tasks, &shared->tid[0], PROCESSOR_CALL_FUTEX);
+  bool right = getpid() == 1 && pid < 10 && record->tgid == (uint32_t)pid && record->lock_read;
 
   (void)context;
-  /* pid 1 reads pid 2, whatever they are called outside */
-  __atomic_store_n(&shared->nobody, pid == 2 && record->tgid == 2 && record->lock_read ? 1 : -1,
-                   __ATOMIC_RELEASE);
+  /* small numbers, whatever they are called outside */
+  __atomic_store_n(&shared->nobody, right ? 1 : -1, __ATOMIC_RELEASE);
   for (;;)
     (void)syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 }

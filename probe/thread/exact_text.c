@@ -98,9 +98,9 @@ static void write_others(FILE *text, const struct exact_word *const *others, siz
   }
   if (count > 0)
     (void)fprintf(text,
-                  "%zu other futex words (condition variables, semaphores, parked threads, locks "
+                  "%zu other futex word%s (condition variables, semaphores, parked threads, locks "
                   "never seen held)  %" PRIu64 " waits, %.3f ms in all\n",
-                  count, waits, (double)total_ns / 1e6);
+                  count, count == 1 ? "" : "s", waits, (double)total_ns / 1e6);
 }
 
 static void write_all(FILE *text, const struct exact *exact, const struct session *session,
