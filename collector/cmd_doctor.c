@@ -370,7 +370,10 @@ static const struct check checks[] = {
     {"memory of", rung_memory},
     {"files of", rung_files},
 };
-enum { CHECKS = sizeof(checks) / sizeof(checks[0]), FINDINGS_MAX = CHECKS + SOURCES_MAX };
+enum {
+  CHECKS = sizeof(checks) / sizeof(checks[0]),
+  FINDINGS_MAX = CHECKS + LADDER_RUNGS_MOST + SOURCES_MAX
+};
 
 /* --- what runs here --- */
 
