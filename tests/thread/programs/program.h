@@ -7,10 +7,10 @@
  * and COUNT lines, one for each thread that is blocked now and until the program ends:
  *     TID KIND OWNER FLAGS
  * KIND is what the classifier must find (mutex, robust, inherit, rwlock_writer, rwlock_readers, join,
- * idle), OWNER a tid or 0, FLAGS "-" or some of t (timed), r (to read), s (shared between processes),
- * l (the owner has ended), b (between two owners, or not a mutex at all). No other thread of the program
- * waits for anybody. `CASE` "list" prints the names of the cases. 77: this machine cannot do it; why stands
- * on standard error.
+ * idle), OWNER a tid or 0, FLAGS "-" or some of t (timed), r (to read), s (a lock that processes may
+ * share), l (the owner has ended), b (between two owners, or no mutex at all). No other thread of the program
+ * waits for anybody. The case "list" prints the names of all. Exit code 77: this machine or library cannot do
+ * it; why stands on standard error.
  *
  * C11 and C++; nothing but libc and threads.
  */
