@@ -237,6 +237,14 @@ int hook_collect(const struct hook *hook, struct hook_copy *ret_copy)
   return -EOPNOTSUPP;
 }
 
+int hook_again(const struct hook *hook, uint32_t number, struct hook_slot *ret_slot)
+{
+  (void)hook;
+  (void)number;
+  (void)ret_slot;
+  return -EOPNOTSUPP;
+}
+
 void hook_copy_done(struct hook_copy *copy)
 {
   (void)copy;

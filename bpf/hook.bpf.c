@@ -189,6 +189,22 @@ static __always_inline bool copy_identity(struct hook_slot *slot, const struct h
   return fine;
 }
 
+static __always_inline bool copy_slot(struct hook_slot *slot, struct hook_region *region, __u64 at)
+{
+  struct hook_hot hot;
+
+  for (int i = 0; i < TRIES; i++) {
+    if (!copy(&hot, sizeof(hot), at) || !copy_identity(slot, &hot, region, at) ||
+        !copy_line(slot, HOOK_BOX, at) || !copy_waits(slot, &hot, at))
+      return false;
+    __builtin_memcpy(slot->lines[HOOK_HOT], &hot, sizeof(hot));
+    copy_names(slot, &hot);
+    if (unchanged(slot, &hot, at))
+      return true;
+  }
+  return false;
+}
+
 static __noinline int take_slot(__u64 at)
 {
   struct hook_hot hot;
@@ -213,16 +229,10 @@ static __noinline int take_slot(__u64 at)
     add(&totals.lost);
     return 0;
   }
-  for (int i = 0; i < TRIES; i++) {
-    if (!copy(&hot, sizeof(hot), at) || !copy_identity(slot, &hot, region, at) ||
-        !copy_line(slot, HOOK_BOX, at) || !copy_waits(slot, &hot, at))
-      break;
-    __builtin_memcpy(slot->lines[HOOK_HOT], &hot, sizeof(hot));
-    copy_names(slot, &hot);
-    if (unchanged(slot, &hot, at))
-      return 0;
-  }
-  add(&totals.hurried);
+  add(&slot->begun);
+  if (!copy_slot(slot, region, at))
+    add(&totals.hurried);
+  add(&slot->ended);
   return 0;
 }
 

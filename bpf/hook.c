@@ -4,6 +4,7 @@
  */
 #include "bpf/hook.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,11 @@ int hook_collect(const struct hook *hook, struct hook_copy *ret_copy)
   else
     *ret_copy = copy;
   return error;
+}
+
+int hook_again(const struct hook *hook, uint32_t number, struct hook_slot *ret_slot)
+{
+  return bpf_map_lookup_elem(hook->loaded.fds[HOOK_SLOTS], &number, ret_slot) == 0 ? 0 : -errno;
 }
 
 void hook_copy_done(struct hook_copy *copy)

@@ -46,8 +46,10 @@ void hook_detach(struct hook *hook);
 /* Any thread. */
 struct hook_totals hook_totals(const struct hook *hook);
 
-/* Slots may change while they are copied: two copies that agree tell what was between them. */
+/* Slots may change while they are copied: see struct hook_slot. */
 int hook_collect(const struct hook *hook, struct hook_copy *ret_copy);
+/* Copies one slot once more. */
+int hook_again(const struct hook *hook, uint32_t number, struct hook_slot *ret_slot);
 void hook_copy_done(struct hook_copy *copy);
 
 #endif

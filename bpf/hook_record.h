@@ -35,8 +35,12 @@ struct hook_hot {
   __u32 reserved;
 };
 
-struct hook_slot { /* lines[enum hook_line] */
-  __u64 lines[HOOK_LINES][HOOK_WORDS];
+/* A copy of it is whole where `ended` equals `begun`: it is taken from the front to the back, and who
+ * changes it counts in `begun` first and in `ended` last. */
+struct hook_slot {
+  __u64 ended;
+  __u64 lines[HOOK_LINES][HOOK_WORDS]; /* [enum hook_line] */
+  __u64 begun;
 };
 
 struct hook_region {

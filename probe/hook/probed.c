@@ -293,9 +293,6 @@ static void forget_inlined(struct sweep *sweep)
     row->tid = 0;
   }
   sweep->wait_count = sweep->holder_count = 0;
-  add_gap(sweep,
-          "the program was compiled without IMPASSE_USDT: probes tell neither messages nor calls",
-          1);
 }
 
 void probed_temper(struct probed *probed, struct sweep *sweep)
@@ -307,6 +304,10 @@ void probed_temper(struct probed *probed, struct sweep *sweep)
     forget_inlined(sweep);
   if (sweep->kind != SWEEP_FULL)
     return;
+  if (!probed->sites.inlined)
+    add_gap(sweep,
+            "the program was compiled without IMPASSE_USDT: probes tell neither messages nor calls",
+            UINT64_MAX);
   add_losses(probed, sweep);
   sweep->passing_ns += probed->attach_ns;
   probed->attach_ns = 0;

@@ -1,6 +1,6 @@
 /*
- * told.c - see told.h. Two copies are taken one after the other, as first and second image of a region: where
- * they agree, nothing changed in between (reader_slot.c).
+ * told.c - see told.h. A slot that changes while it is copied is copied once more; where that does not help it is marked as
+ * in mid-update, and the reader counts it as torn.
  */
 #include "probe/hook/told.h"
 
@@ -42,10 +42,10 @@ _Static_assert(offsetof(struct impasse_cold, class_id) == 5 * 8 &&
                    offsetof(struct impasse_header, chain) == 3 * 8 + 4,
                "words that hook.bpf.c looks at");
 
-enum { IMAGES = 2 };
+enum { TRIES = 16 };
 
 struct told {
-  unsigned char *images[READER_REGIONS_MOST][IMAGES];
+  unsigned char *images[READER_REGIONS_MOST];
   uint64_t quiet_hits; /* the images are current as long as there are no more than these */
 };
 
@@ -71,26 +71,20 @@ static struct impasse_header header_blank(uint32_t chain)
   return header;
 }
 
-/* Both images are sparse: what is never written takes no memory. */
+/* The image is sparse: what is never written takes no memory. */
 static int add_region(struct told *told, struct reader_regions *regions)
 {
   uint32_t chain = (uint32_t)regions->count;
   struct impasse_header header = header_blank(chain);
-  unsigned char **images = told->images[chain];
-  for (unsigned i = 0; i < IMAGES; i++) {
-    void *image = mmap(NULL, IMPASSE_FILE_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (image == MAP_FAILED)
-      return -ENOMEM;
-    images[i] = image;
-    memcpy(image, &header, sizeof header);
-  }
-  int error = reader_region_of_bytes(images[0], &regions->chain[chain]);
-  if (error)
-    return error;
-  regions->chain[chain]->again = images[1];
-  regions->count++;
-  return 0;
+  void *image = mmap(NULL, IMPASSE_FILE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (image == MAP_FAILED)
+    return -ENOMEM;
+  told->images[chain] = image;
+  memcpy(image, &header, sizeof header);
+  int error = reader_region_of_bytes(image, &regions->chain[chain]);
+  regions->count += error == 0;
+  return error;
 }
 
 int told_new(struct reader_regions *regions, struct told **ret_told)
@@ -115,9 +109,8 @@ void told_free(struct told *told, struct reader_regions *regions)
     return;
   reader_regions_done(regions);
   for (size_t i = 0; i < READER_REGIONS_MOST; i++)
-    for (unsigned image = 0; image < IMAGES; image++)
-      if (told->images[i][image])
-        (void)munmap(told->images[i][image], IMPASSE_FILE_BYTES); /* ours, whole: cannot fail */
+    if (told->images[i])
+      (void)munmap(told->images[i], IMPASSE_FILE_BYTES); /* ours, whole: cannot fail */
   free(told);
 }
 
@@ -137,8 +130,7 @@ static int put_header(struct told *told, struct reader_regions *regions, uint32_
                    wrong);
     return -EPROTO;
   }
-  for (unsigned i = 0; i < IMAGES; i++)
-    memcpy(told->images[chain][i], &header, sizeof header);
+  memcpy(told->images[chain], &header, sizeof header);
   regions->chain[chain]->header = header;
   return 0;
 }
@@ -160,7 +152,7 @@ static int put_headers(struct told *told, struct reader_regions *regions,
 
 static void put_classes(struct told *told, const struct hook_copy *copy)
 {
-  memcpy(told->images[0][0] + IMPASSE_CLASSES_OFFSET, copy->classes,
+  memcpy(told->images[0] + IMPASSE_CLASSES_OFFSET, copy->classes,
          HOOK_CLASSES * sizeof *copy->classes);
 }
 
@@ -177,14 +169,27 @@ static void put_slot(unsigned char *image, uint32_t index, const struct hook_slo
     shard->fresh_count = used;
 }
 
-static void put_slots(struct told *told, const struct reader_regions *regions, unsigned image,
-                      const struct hook_copy *copy)
+/* Copied again until it is whole; else it counts as half written. */
+static void settle(const struct hook *hook, uint32_t number, struct hook_slot *slot)
+{
+  struct hook_hot *hot = (void *)slot->lines[HOOK_HOT];
+  for (unsigned i = 0; i < TRIES && slot->ended != slot->begun; i++)
+    if (hook_again(hook, number, slot) != 0)
+      break;
+  if (slot->ended != slot->begun)
+    hot->sequence |= 1;
+}
+
+static void put_slots(struct told *told, const struct hook *hook,
+                      const struct reader_regions *regions, struct hook_copy *copy)
 {
   for (size_t i = 0; i < copy->slot_count; i++) {
+    struct hook_slot *slot = &copy->slots[i];
+    const struct hook_hot *hot = (const void *)slot->lines[HOOK_HOT];
     uint32_t number = copy->numbers[i], chain = number / IMPASSE_SLOTS;
-    const struct hook_hot *hot = (const void *)copy->slots[i].lines[HOOK_HOT];
+    settle(hook, number, slot);
     if (chain < regions->count && hot->number == number)
-      put_slot(told->images[chain][image], number % IMPASSE_SLOTS, &copy->slots[i]);
+      put_slot(told->images[chain], number % IMPASSE_SLOTS, slot);
   }
 }
 
@@ -193,26 +198,6 @@ static uint64_t hits_at_rest(const struct hook *hook)
 {
   struct hook_totals now = hook_totals(hook);
   return now.hits == now.done ? now.hits : UINT64_MAX;
-}
-
-/* The second image; `copy` is the first one's, and good for both where nothing changed meanwhile. */
-static int put_again(struct told *told, const struct hook *hook,
-                     const struct reader_regions *regions, const struct hook_copy *copy,
-                     uint64_t hits)
-{
-  struct hook_copy again;
-  if (hits != UINT64_MAX && hits_at_rest(hook) == hits) {
-    put_slots(told, regions, 1, copy);
-    told->quiet_hits = hits;
-    return 0;
-  }
-  int error = hook_collect(hook, &again);
-  if (error)
-    return error;
-  put_slots(told, regions, 1, &again);
-  hook_copy_done(&again);
-  told->quiet_hits = UINT64_MAX;
-  return 0;
 }
 
 int told_fill(struct told *told, const struct hook *hook, struct reader_regions *regions,
@@ -229,8 +214,8 @@ int told_fill(struct told *told, const struct hook *hook, struct reader_regions 
   error = put_headers(told, regions, &copy, reason);
   if (!error) {
     put_classes(told, &copy);
-    put_slots(told, regions, 0, &copy);
-    error = put_again(told, hook, regions, &copy, hits);
+    put_slots(told, hook, regions, &copy);
+    told->quiet_hits = hits_at_rest(hook) == hits ? hits : UINT64_MAX;
   }
   hook_copy_done(&copy);
   return error;

@@ -17,13 +17,10 @@ said() {
   grep -Eq -- "$1" "$2"
 }
 
-rows() {
-  run $prober timeout 60 "$IMPASSE" query "$1" --db "$work/db" --format tsv
-  expect_status 0
-}
-
+# has_row FOLDER SQL PATTERN: what was recorded there has it by now
 has_row() {
-  rows "$1" && grep -Eq -- "$2" "$work/out"
+  run $prober timeout 60 "$IMPASSE" query "$2" --db "$work/$1" --format tsv
+  [ "$status" -eq 0 ] && grep -Eq -- "$3" "$work/out"
 }
 
 spawn "$PROBED"
@@ -41,11 +38,10 @@ poll 60 said 'probes tell of it: .* us; detached above' "$recorder_err"
 kill -USR1 "$probed"
 poll 60 said '^done$' "$probed_out"
 # It had three messages before the probes came.
-poll 60 has_row "SELECT name, depth, depth_is FROM actors" 'ledger[[:space:]]3[[:space:]]exact'
-poll 60 has_row "SELECT name, max_wait_us FROM tables" 'accounts[[:space:]][0-9]'
-poll 60 has_row "SELECT certainty, summary FROM alerts WHERE rule = 'deadlock' AND state = 'firing'" 'confirmed.*ledger.*teller'
-rows "SELECT certainty FROM waits"
-expect_no_out 'proven'
+poll 60 has_row db "SELECT name, depth, depth_is FROM actors" 'ledger[[:space:]]3[[:space:]]exact'
+poll 60 has_row db "SELECT name, max_wait_us FROM tables" 'accounts[[:space:]][0-9]'
+poll 60 has_row db "SELECT certainty, summary FROM alerts WHERE rule = 'deadlock' AND state = 'firing'" 'confirmed.*ledger.*teller'
+poll 60 has_row db "SELECT count(*), sum(certainty = 'proven') FROM waits" '^[1-9][0-9]*[[:space:]]0$'
 
 programs=$(sed -n 's/^prog_id:[[:space:]]*//p' "/proc/$recorder/fdinfo/"* 2>/dev/null | sort -u)
 [ -n "$programs" ] || fail "the recorder holds no program"
@@ -57,3 +53,14 @@ none_left() {
 }
 poll 60 none_left
 alive "$probed" || fail "the target did not survive"
+
+# Compiled without sites for messages and calls: what is opened and tables are told, of the rest that it is not.
+spawn setpriv --reuid=65533 --regid=65533 --clear-groups "$IMPASSE" demo contention --duration 10m
+demo=$spawned
+poll 60 demo_ready "$demo" "$spawned_out"
+spawn $prober "$IMPASSE" record --target "$demo" --db "$work/db2" --exact
+recorder=$spawned
+poll 60 has_row db2 "SELECT name FROM tables" 'accounts'
+poll 60 has_row db2 "SELECT reason FROM gaps" 'compiled without IMPASSE_USDT'
+poll 60 has_row db2 "SELECT count(*), count(depth), (SELECT count(*) FROM waits) FROM actors" '^[1-9][0-9]*[[:space:]]0[[:space:]]0$'
+kill -INT "$recorder"
