@@ -8,7 +8,7 @@
  *    TCP connected               bytes         receive buffer               -
  *    UNIX listening              connections   backlog                      -
  *    UNIX stream, seqpacket      bytes         -                            -
- *    UNIX datagrams              messages      messages until senders wait  -
+ *    UNIX datagrams              messages      messages until senders wait, - of a connected pair
  *    UDP                         bytes, as charged to the receive buffer    datagrams
  *    MQUEUE                      messages      mq_maxmsg                    -
  *    PIPE                        bytes         slots * page size            -

@@ -128,6 +128,7 @@ struct unix_address {
 };
 struct unix_sock {
   struct unix_address *addr;
+  struct sock *peer;
   int inq_len;
 };
 struct mq_attr {
@@ -249,23 +250,31 @@ static long add_packet(__u32 index, void *context)
   return adding->at == 0;
 }
 
-static __always_inline void read_unix_bytes(struct sock *sk, __u32 packets, struct file_record *r)
+/* False: the queue changed meanwhile, and what was added up may be of another. */
+static __always_inline bool add_packets(struct sock *sk, struct file_record *r)
+{
+  struct sk_buff *first = BPF_CORE_READ(sk, sk_receive_queue.next);
+  __u32 packets = BPF_CORE_READ(sk, sk_receive_queue.qlen), most = packets;
+  struct adding adding = {.at = first};
+
+  if (most > PACKETS_MOST) {
+    most = PACKETS_MOST;
+    r->flags |= FILE_AT_LEAST;
+  }
+  (void)bpf_loop(most, add_packet, &adding, 0);
+  r->depth = adding.bytes;
+  return BPF_CORE_READ(sk, sk_receive_queue.next) == first &&
+         BPF_CORE_READ(sk, sk_receive_queue.qlen) == packets;
+}
+
+static __always_inline void read_unix_bytes(struct sock *sk, struct file_record *r)
 {
   struct unix_sock *unix_sock = (struct unix_sock *)sk;
-  struct adding adding = {.at = BPF_CORE_READ(sk, sk_receive_queue.next)};
 
-  if (packets == 0) {
-    r->depth = 0;
-  } else if (r->type == FILE_STREAM && bpf_core_field_exists(unix_sock->inq_len)) { /* Linux 6.17 */
+  if (r->type == FILE_STREAM && bpf_core_field_exists(unix_sock->inq_len)) /* Linux 6.17 */
     r->depth = (__u32)BPF_CORE_READ(unix_sock, inq_len);
-  } else {
-    if (packets > PACKETS_MOST) {
-      packets = PACKETS_MOST;
-      r->flags |= FILE_AT_LEAST;
-    }
-    (void)bpf_loop(packets, add_packet, &adding, 0);
-    r->depth = adding.bytes;
-  }
+  else if (!add_packets(sk, r) && !add_packets(sk, r))
+    r->depth = FILE_UNKNOWN; /* it never rests: the next sweep may find it at a better moment */
 }
 
 static __always_inline void read_unix_name(struct sock *sk, struct file_record *r)
@@ -283,6 +292,15 @@ static __always_inline void read_unix_name(struct sock *sk, struct file_record *
     r->name_length = (__u16)length;
 }
 
+/* Nobody waits for room who is connected both ways: the queue of datagrams is not bounded by their number then
+ * (net/unix/af_unix.c, unix_dgram_sendmsg). */
+static __always_inline bool is_paired(struct sock *sk)
+{
+  struct unix_sock *peer = (struct unix_sock *)BPF_CORE_READ((struct unix_sock *)sk, peer);
+
+  return peer && BPF_CORE_READ(peer, peer) == sk;
+}
+
 static __always_inline void read_unix(struct sock *sk, struct file_record *r)
 {
   __u32 packets = BPF_CORE_READ(sk, sk_receive_queue.qlen);
@@ -293,9 +311,10 @@ static __always_inline void read_unix(struct sock *sk, struct file_record *r)
     r->flags |= FILE_LISTENS;
   if (r->state == FILE_LISTENING || r->type == FILE_DATAGRAM) {
     r->depth = packets;
-    r->capacity = BPF_CORE_READ(sk, sk_max_ack_backlog);
+    if (r->state == FILE_LISTENING || !is_paired(sk))
+      r->capacity = BPF_CORE_READ(sk, sk_max_ack_backlog);
   } else {
-    read_unix_bytes(sk, packets, r);
+    read_unix_bytes(sk, r);
   }
 }
 
@@ -368,8 +387,9 @@ static __always_inline void read_pipe(struct file *file, struct inode *inode, st
     r->flags |= FILE_AT_LEAST;
   }
   (void)bpf_loop(used, add_slot, &slots, 0);
-  r->depth = slots.bytes;
   r->capacity = (__u64)BPF_CORE_READ(pipe, max_usage) * page_bytes;
+  if (BPF_CORE_READ(pipe, bufs) == slots.bufs && slots.bytes <= r->capacity)
+    r->depth = slots.bytes; /* else it was given other slots meanwhile */
   if (BPF_CORE_READ(inode, i_sb, s_magic) == PIPEFS_MAGIC)
     return;
   r->flags |= FILE_NAMED;

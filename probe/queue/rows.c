@@ -150,9 +150,13 @@ uint64_t rows_key(const struct file_record *r)
 
 /* ---- rows ---- */
 
-/* The end of a connection counts as a byte until it is read (net/ipv4/tcp_diag.c). */
+/* The end of a connection counts as a byte until it is read (net/ipv4/tcp_diag.c). Datagrams beyond the bound came when
+ * it did not hold, from a connected pair. */
 static void settle(struct file_record *r)
 {
+  if (r->kind == FILE_UNIX && r->type == FILE_DATAGRAM && r->depth != FILE_UNKNOWN &&
+      r->capacity != FILE_UNKNOWN && r->depth > r->capacity + 1)
+    r->capacity = FILE_UNKNOWN;
   if (r->kind == FILE_TCP && r->state == FILE_CLOSE_WAIT && r->depth > 0 &&
       r->depth != FILE_UNKNOWN)
     r->depth--;

@@ -698,6 +698,74 @@ static void who_accepts_or_has_a_message_queue_is_a_target(void **state)
   (void)close(listening);
 }
 
+/* All sorts of queues, made, filled, emptied and closed without rest. */
+static void never_rest(void *context, int in, int out)
+{
+  static char bytes[40000];
+  (void)context, (void)in;
+  (void)listen_tcp(5);
+  test_child_tell(out);
+  for (unsigned i = 0;; i++) {
+    int ends[2], pair[2], single[2];
+    must(pipe2(ends, O_NONBLOCK));
+    must(socketpair(AF_UNIX, i % 2 ? SOCK_STREAM : SOCK_SEQPACKET, 0, pair));
+    must(socketpair(AF_UNIX, SOCK_DGRAM, 0, single));
+    for (unsigned k = 0; k < i % 16; k++) {
+      must((int)write(ends[1], bytes, 1 + i * 37 % 3000));
+      must((int)write(pair[0], bytes, 1 + i * 41 % 3000));
+      must((int)read(pair[1], bytes, sizeof bytes));
+      (void)send(single[0], "x", 1, MSG_DONTWAIT); /* full: then not */
+    }
+    must(fcntl(ends[0], F_SETPIPE_SZ, i % 3 ? 65536 : 262144));
+    (void)read(ends[0], bytes, sizeof bytes); /* an empty one says so */
+    for (int k = 0; k < 2; k++) {
+      must(close(ends[k]));
+      must(close(pair[k]));
+      must(close(single[k]));
+    }
+  }
+}
+
+static void expect_sense(struct sweep *sweep)
+{
+  for (size_t i = 0; sweep && i < sweep->actor_count; i++) {
+    const struct sweep_actor *actor = &sweep->actors[i];
+    if (actor->capacity != VALUE_UNKNOWN && actor->depth != VALUE_UNKNOWN)
+      assert_in_range(actor->depth, 0, actor->capacity + 1);
+    assert_true(actor->depth == VALUE_UNKNOWN || actor->depth < 10000000);
+  }
+  sweep_free(sweep);
+}
+
+static void a_restless_process_is_read(void **state)
+{
+  struct reach_target *target = NULL;
+  struct files *files = NULL;
+  char reason[256] = "";
+  const struct file_record *list;
+  size_t count, seen = 0;
+  (void)state;
+  struct test_child child = test_child_start(never_rest, NULL, true);
+  assert_int_equal(reach_open(child.pid, &target), 0);
+  bool by_kernel = files_open(child.pid, &files, reason, sizeof reason) == 0;
+  for (int round = 0; round < 2000; round++) {
+    struct records records = {0};
+    if (round % 20 == 0)
+      expect_sense(read_by_descriptors(target));
+    if (!by_kernel)
+      continue;
+    assert_int_equal(files_read(files, RECORDS_MOST, &list, &count), 0);
+    for (size_t i = 0; i < count; i++)
+      assert_int_equal(records_add(&records, &list[i]), 0);
+    seen += count;
+    expect_sense(sweep_of(&records, target));
+  }
+  assert_true(!by_kernel || seen > 2000); /* the listening socket each time, and more */
+  files_close(files);
+  reach_close(target);
+  test_child_kill(&child);
+}
+
 static void who_has_ended_is_gone(void **state)
 {
   char reason[SOURCE_REASON_BYTES] = "";
@@ -738,6 +806,7 @@ int main(void)
       cmocka_unit_test(of_thousands_the_deepest_are_shown_and_the_rest_counted),
       cmocka_unit_test(a_queue_with_several_descriptors_is_one_row),
       cmocka_unit_test(who_accepts_or_has_a_message_queue_is_a_target),
+      cmocka_unit_test(a_restless_process_is_read),
       cmocka_unit_test(who_has_ended_is_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
