@@ -53,10 +53,18 @@ static inline pid_t program_tid(void)
   return (pid_t)syscall(SYS_gettid);
 }
 
-/* Ends the program with its parent, and after so many seconds in any case. */
+static inline void program_time_is_up(int signal_number)
+{
+  (void)signal_number;
+  _exit(3);
+}
+
+/* Ends the program with its parent, and after so many seconds in any case: by a handler, as the first
+ * process of a pid namespace ignores a signal without one. */
 static inline void program_mortal(unsigned seconds)
 {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)signal(SIGALRM, program_time_is_up);
   (void)alarm(seconds);
 }
 
