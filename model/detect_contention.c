@@ -228,14 +228,20 @@ static int64_t fought_permille(const struct snapshot *s, uint32_t row)
              : permille;
 }
 
-/* A lock that no name is known of, in a program that tells by itself that one of its tables is fought
+/* Called by its address, alone or behind the function that waits for it: no symbol is its name. */
+static bool is_nameless(const char *name)
+{
+  return strncmp(name, "0x", 2) == 0 || strstr(name, "@0x");
+}
+
+/* A lock without a name of its own, in a program that tells by itself that one of its tables is fought
  * over: most likely what that table is made of. */
 static bool is_inner_lock(const struct snapshot *s, uint32_t row)
 {
   const char *name = snapshot_text(s, RELATION_TABLES, TABLES_NAME, row);
   uint32_t first = 0, count = 0;
 
-  if (!is_of_threads(s, row) || !name || strncmp(name, "0x", 2) != 0)
+  if (!is_of_threads(s, row) || !name || !is_nameless(name))
     return false;
   snapshot_range_of_target(s, RELATION_TABLES, table_int(s, TABLES_TARGET_KEY, row), &first,
                            &count);
