@@ -3,7 +3,9 @@
  * done by another process than the one that uses them. What comes back are descriptors (maps, links,
  * perf events): whoever has them reads and detaches without any privilege (Linux 5.19; before that only
  * where kernel.unprivileged_bpf_disabled is 0), and when they are closed all is taken away, also by
- * death.
+ * death. What they do with them are these commands of bpf(2), and mmap: MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM,
+ * MAP_DELETE_ELEM, MAP_GET_NEXT_KEY, MAP_LOOKUP_BATCH, OBJ_GET_INFO_BY_FD, LINK_CREATE (of iterators),
+ * ITER_CREATE.
  *
  *    burst.c waits.c tasks.c contention.c files.c hook.c --load()--> load_here(), or elsewhere
  */

@@ -7,6 +7,8 @@
 #ifndef IMPASSE_BPF_LOADER_H
 #define IMPASSE_BPF_LOADER_H
 
+#include <sys/types.h>
+
 #include "bpf/load.h"
 
 /* 0 or -errno; where it leaves the reason empty, ladder_explain gives the words. */
@@ -20,6 +22,9 @@ void ladder_explain_needs(int error, const char *needs, char *ret_text, size_t r
 
 /* Loads a uprobe, attaches it to nothing, and takes it away again. */
 int burst_load_try(void);
+
+/* As Linux before 6.1 needs it: a walk over all processes, of which the program passes over all but one. */
+int tasks_load_passing_over(pid_t pid, struct loaded *ret_loaded);
 
 /* The order's parameters, which must be just so many bytes, with just so many descriptors. -EINVAL */
 int loader_read(const struct load_order *order, void *ret_parameters, size_t bytes,

@@ -66,14 +66,14 @@ static int give(const struct program *program, int link, struct loaded *loaded)
   return error ? error : loader_hand(loaded, link);
 }
 
-static int load_for_one(pid_t pid, struct loaded *loaded)
+int tasks_load_passing_over(pid_t pid, struct loaded *ret_loaded)
 {
   struct program program;
   int error = program_load(pid, &program);
 
   if (error)
     return error;
-  error = give(&program, bpf_link_create(program.program_fd, 0, BPF_TRACE_ITER, NULL), loaded);
+  error = give(&program, bpf_link_create(program.program_fd, 0, BPF_TRACE_ITER, NULL), ret_loaded);
   program_close(&program);
   return error;
 }
@@ -111,6 +111,6 @@ int tasks_load(const struct load_order *order, struct loaded *ret_loaded)
   one.task.pid = (uint32_t)tasks.pid;
   link = bpf_link_create(program.program_fd, 0, BPF_TRACE_ITER, &options);
   if (link == -E2BIG || link == -EINVAL)
-    return load_for_one(tasks.pid, ret_loaded);
+    return tasks_load_passing_over(tasks.pid, ret_loaded);
   return give(&program, link, ret_loaded);
 }

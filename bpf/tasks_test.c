@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 
 #include "bpf/clock.h"
+#include "bpf/load.h"
+#include "bpf/loader.h"
 #include "bpf/tasks.h"
 #include "bpf/test_subject.h"
 #include "probe/processor/processor.h"
@@ -441,6 +443,39 @@ static void knows_numbers_of_each_namespace(void **state)
   test_subject_stop(helper);
 }
 
+static int load_as_before_6_1(void *context, const struct load_order *order,
+                              struct loaded *ret_loaded)
+{
+  int32_t pid;
+
+  (void)context;
+  memcpy(&pid, order->parameters, sizeof(pid));
+  *ret_loaded = (struct loaded){0};
+  return tasks_load_passing_over(pid, ret_loaded);
+}
+
+/* Also where the kernel walks over all processes. */
+static void reads_one_process_only(void **state)
+{
+  pid_t pid = test_subject_start(mixed_subject, NULL);
+  const struct task_record *list;
+  struct tasks *tasks;
+  uint64_t lost;
+  size_t count;
+
+  (void)state;
+  load_elsewhere(load_as_before_6_1, NULL);
+  tasks = open_tasks(pid);
+  load_elsewhere(load_here, NULL);
+  (void)await(tasks, &shared->tid[0], PROCESSOR_CALL_FUTEX);
+  assert_int_equal(tasks_read(tasks, NULL, 0, MOST, &list, &count, &lost), 0);
+  assert_in_range(count, 4, 5); /* a sanitizer may have one */
+  for (size_t i = 0; i < count; i++)
+    assert_int_equal(list[i].tgid, pid);
+  tasks_close(tasks);
+  test_subject_stop(pid);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_shared, drop_shared)
 
 int main(void)
@@ -453,6 +488,7 @@ int main(void)
       TEST(leaves_out_who_has_ended),
       TEST(counts_runs),
       TEST(knows_numbers_of_each_namespace),
+      TEST(reads_one_process_only),
   };
   test_subject_need_probes();
   return cmocka_run_group_tests(tests, NULL, NULL);
