@@ -35,4 +35,12 @@ enum {
   PROCESSOR_CALL_FUTEX_WAIT = 455,
 };
 
+/* Of ELF files, and registers as DWARF numbers them: DWARF for the Arm 64-bit Architecture, 4.1. */
+enum {
+  PROCESSOR_ELF_MACHINE = 183, /* EM_AARCH64 */
+  PROCESSOR_DWARF_COUNT = 33,
+  PROCESSOR_DWARF_FRAME = 29,
+  PROCESSOR_DWARF_SP = 31,
+};
+
 #endif

@@ -33,4 +33,12 @@ enum {
   PROCESSOR_CALL_FUTEX_WAIT = 455,
 };
 
+/* Of ELF files, and registers as DWARF numbers them: System V ABI of AMD64, figure 3.36. */
+enum {
+  PROCESSOR_ELF_MACHINE = 62, /* EM_X86_64 */
+  PROCESSOR_DWARF_COUNT = 17,
+  PROCESSOR_DWARF_FRAME = 6,
+  PROCESSOR_DWARF_SP = 7,
+};
+
 #endif

@@ -9,14 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "probe/processor/processor.h"
 #include "probe/thread/stack/image_debug.h"
 #include "probe/thread/stack/image_memory.h"
-
-#if defined(__x86_64__)
-#define IMAGE_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define IMAGE_MACHINE EM_AARCH64
-#endif
 
 enum {
   HEAD_BYTES = 4096,    /* ELF header, program headers and, mostly, the build id */
@@ -29,7 +24,7 @@ enum {
 int image_check_header(const Elf64_Ehdr *header)
 {
   if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-      header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != IMAGE_MACHINE ||
+      header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != PROCESSOR_ELF_MACHINE ||
       (header->e_type != ET_EXEC && header->e_type != ET_DYN))
     return -ENOEXEC;
   if (header->e_phnum == 0 || header->e_phnum > SEGMENTS_MOST ||

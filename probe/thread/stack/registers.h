@@ -1,6 +1,5 @@
 /*
  * registers.h - the registers of one frame as DWARF numbers them; which are known grows and shrinks on the way up.
- * Sources of the numbers: System V ABI of AMD64, figure 3.36; DWARF for the Arm 64-bit Architecture, 4.1 (untested).
  * Inside this folder only.
  */
 #ifndef IMPASSE_PROBE_THREAD_STACK_REGISTERS_H
@@ -9,11 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined(__x86_64__)
-enum { REGISTERS_COUNT = 17, REGISTERS_FRAME = 6, REGISTERS_SP = 7 };
-#elif defined(__aarch64__)
-enum { REGISTERS_COUNT = 33, REGISTERS_FRAME = 29, REGISTERS_SP = 31 };
-#endif
+#include "probe/processor/processor.h"
+
+enum {
+  REGISTERS_COUNT = PROCESSOR_DWARF_COUNT,
+  REGISTERS_FRAME = PROCESSOR_DWARF_FRAME,
+  REGISTERS_SP = PROCESSOR_DWARF_SP,
+};
 
 struct registers {
   uint64_t value[REGISTERS_COUNT];
