@@ -55,6 +55,7 @@ struct sampler {
   size_t told_count;
   bool passed_once;
   bool told_left_out;
+  bool told_broker_gone;
 };
 
 /* --- what workers call --- */
@@ -508,15 +509,29 @@ static void reap_workers(struct sampler *s, uint64_t now_ns)
   }
 }
 
+/* Nobody can take its place, for whoever could start one has nothing left to give it. */
+static void tell_broker_gone(struct sampler *s)
+{
+  if (!s->told_broker_gone)
+    model_thread_gap(s->model,
+                     "the process that reads others for impasse has ended: start impasse again",
+                     clock_wall_ms(), VALUE_UNKNOWN, VALUE_UNKNOWN);
+  s->told_broker_gone = true;
+}
+
 static void pass(struct sampler *s)
 {
+  int error;
   uint64_t now = clock_mono_ns();
   size_t count, expected = 0;
   pid_t *pids, pid;
 
   reap_workers(s, now);
   tell_gone(s);
-  if (reach_pids(&pids, &count) < 0)
+  error = reach_pids(&pids, &count);
+  if (error == -ECONNRESET)
+    tell_broker_gone(s);
+  if (error < 0)
     return; /* /proc or memory is short: the next tick tries again */
   (void)discovery_list(s->discovery, pids, count, now); /* -ENOMEM: the same */
   free(pids);
