@@ -122,10 +122,13 @@ struct sweep_actor {
   uint64_t head;      /* identity of the first message, 0 unknown: unchanged = none was taken */
   uint32_t name;      /* text */
   uint32_t function;  /* text */
-  uint32_t tid;       /* thread that runs it (kind thread: its own) in our pid namespace; 0 none */
-  uint8_t kind;       /* enum actor_kind */
-  uint8_t state;      /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
-  uint8_t depth_is;   /* enum depth_is */
+  /* thread that runs it now (kind thread: its own) in our pid namespace; 0 none. Where another source
+   * has the row of that thread, both are one in the graph, and what the thread waits for is told as the
+   * actor's (tick.h). A source leaves it 0 once the actor is laid down. */
+  uint32_t tid;
+  uint8_t kind;     /* enum actor_kind */
+  uint8_t state;    /* enum actor_state; ENUM_UNKNOWN = could not be read: free in the graph */
+  uint8_t depth_is; /* enum depth_is */
   uint8_t
       depth_unit; /* enum depth_unit: of depth, capacity and the counts; messages where nobody says */
   uint8_t work_unit; /* enum work_unit */

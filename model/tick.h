@@ -22,6 +22,16 @@
  * its members: between the two instants all edges held at once. It is proven when moreover every
  * wait in it is `exclusive`.
  *
+ * Several sources of one target are read at different instants, by rounds of their own; that spans have an
+ * instant in common means the same all the same. An actor and the thread that runs it are one member of a
+ * core once the actor was read on the thread while the thread's wait lasted (tick_joint.h):
+ *
+ *    `waits`    waiter and holder are the actors, via, object and verdict those of the thread's wait
+ *    `actors`   the actor is `blocked`, with waits_for, blocked_ms and behind; the row of its thread
+ *               stays and says nothing of it
+ *    `targets`  `blocked` counts it once
+ *    `tables`   the owner of a lock is the actor
+ *
  * One thread at a time per state.
  */
 #ifndef IMPASSE_MODEL_TICK_H
