@@ -96,9 +96,11 @@ static int seed(pid_t pid, struct contention *contention)
   (void)nanosleep(&(struct timespec){.tv_nsec = 1}, NULL); /* see task_clock.h */
   error = read_seed(link, &contention->tgid);
   (void)close(link);
-  if (!error && contention->tgid == 0) /* nobody was there, or with a watch already */
-    error = kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : -EBUSY;
-  return error;
+  if (error || contention->tgid != 0)
+    return error;
+  if (kill(pid, 0) < 0 && errno == ESRCH)
+    return -ESRCH;
+  return shared.users < CONTENTION_PROCESSES_MOST ? -EBUSY : -ENOSPC;
 }
 
 /* Deletes the entries of a map that are of the watch. */
@@ -148,6 +150,9 @@ int contention_open(pid_t pid, struct contention **ret_contention, char *reason,
   error = seed(pid, contention);
   if (error == -EBUSY)
     (void)snprintf(reason, room, "its waits are counted already");
+  else if (error == -ENOSPC)
+    (void)snprintf(reason, room, "waits of %d processes are counted already: name fewer",
+                   CONTENTION_PROCESSES_MOST);
   else if (error)
     ladder_explain(error, reason, room);
   if (error && shared.users == 0)

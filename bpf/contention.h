@@ -38,7 +38,7 @@ struct contention_totals {       /* of one process since it was opened */
 
 struct contention;
 
-/* -EBUSY: somebody of this process counts it already. */
+/* -EBUSY: somebody of this process counts it already; -ENOSPC: 1024 others are counted. */
 int contention_open(pid_t pid, struct contention **ret_contention, char *reason, size_t room);
 void contention_close(struct contention *contention); /* NULL is fine */
 
