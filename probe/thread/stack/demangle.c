@@ -44,6 +44,20 @@ static void drop_hash(struct output *output)
     output->length -= length;
 }
 
+/* What a compiler adds to the names of the pieces that it makes of a function. */
+static void drop_piece(char *text)
+{
+  static const char *const marks[] = {" [clone",     ".isra.", ".part.",
+                                      ".constprop.", ".cold",  ".lto_priv."};
+
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    char *mark = strstr(text, marks[i]);
+
+    if (mark && mark != text)
+      *mark = '\0';
+  }
+}
+
 static bool translate(const char *name, struct output *output)
 {
   if (strnlen(name, NAME_MOST) == NAME_MOST)
@@ -68,6 +82,7 @@ void demangle(const char *name, char *ret_text, size_t room)
     memcpy(ret_text, name, output.length);
   }
   ret_text[output.length] = '\0';
+  drop_piece(ret_text);
   for (char *c = ret_text; *c; c++)
     if ((unsigned char)*c < ' ' || *c == 127)
       *c = '?';

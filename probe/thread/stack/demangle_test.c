@@ -30,6 +30,10 @@ static void names_are_readable(void **state)
   assert_reads("_ZN4core6option6expect17h0123456789abcdefE", "core::option::expect");
   assert_reads("_RNvCs1234_4bank8transfer", "bank::transfer");
   assert_reads("_Znonsense", "_Znonsense");
+  assert_reads("transfer.isra.0", "transfer");
+  assert_reads("transfer.part.0.cold", "transfer");
+  assert_reads("_ZN4bank7Account8transferERS0_l.constprop.0", "bank::Account::transfer");
+  assert_reads(".cold", ".cold");
   assert_reads("_", "_");
   assert_reads("", "");
 }

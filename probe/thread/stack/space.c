@@ -91,7 +91,19 @@ static void keep_images(struct space *space, const struct mapping *fresh, struct
   }
 }
 
-static int read_mapping(struct space *space, bool keep)
+static bool same_images(const struct mapping *a, const struct mapping *b)
+{
+  if (a->image_count != b->image_count)
+    return false;
+  for (size_t i = 0; i < a->image_count; i++)
+    if (mapping_start(a, &a->images[i]) != mapping_start(b, &b->images[i]) ||
+        a->images[i].inode != b->images[i].inode ||
+        strcmp(a->images[i].path, b->images[i].path) != 0)
+      return false;
+  return true;
+}
+
+static int read_mapping(struct space *space, bool keep, bool *ret_changed)
 {
   struct mapping fresh = {0};
   struct space_slot *slots;
@@ -108,6 +120,7 @@ static int read_mapping(struct space *space, bool keep)
     mapping_done(&fresh);
     return -ENOMEM;
   }
+  *ret_changed = !keep || !same_images(&space->mapping, &fresh);
   if (keep && space->slots)
     keep_images(space, &fresh, slots);
   close_images(space);
@@ -123,7 +136,7 @@ static int read_mapping(struct space *space, bool keep)
 bool space_renew(struct space *space)
 {
   uint64_t size = 0, stack = 0, now;
-  bool same_program;
+  bool same_program, changed;
 
   if (!space->check)
     return false;
@@ -138,12 +151,12 @@ bool space_renew(struct space *space)
     space->check = true; /* a program that maps and unmaps all the time is read once a second */
     return false;
   }
-  if (read_mapping(space, same_program))
+  if (read_mapping(space, same_program, &changed))
     return false;
   space->read_ns = now;
   space->size_bytes = size;
   space->stack_start = stack;
-  return true;
+  return changed;
 }
 
 const struct image *space_image(struct space *space, uint64_t address,

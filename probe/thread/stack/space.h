@@ -30,8 +30,8 @@ struct space {
 void space_init(struct space *space, const struct reach_target *target);
 void space_done(struct space *space);
 
-/* Looks whether the mapping is still what it was and reads it again if not. True: it was read again, so what was
- * derived from it is to be forgotten. To be called before the look-ups below; costs nothing unless .check is set. */
+/* Looks whether the mapping is still what it was and reads it again if not. True: other images are there now, so what
+ * was derived from them is to be forgotten. To be called before the look-ups below; costs nothing unless .check is set. */
 bool space_renew(struct space *space);
 
 /* The image at an address, opened; NULL there is none or it says nothing. *ret_mapped (may be NULL) is set whenever
