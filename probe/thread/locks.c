@@ -36,6 +36,7 @@ void locks_begin(struct locks *locks)
     lock->looked = lock->read_waiters + lock->write_waiters > 0;
     lock->read_waiters = lock->write_waiters = 0;
     lock->lasting = lock->idle_owner = lock->touched = false;
+    lock->object = 0;
   }
 }
 

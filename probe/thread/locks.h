@@ -37,6 +37,7 @@ struct lock {
   double share;                  /* of the looks that found a waiter */
   /* of the look under way */
   bool lasting, idle_owner, touched, looked;
+  uint32_t object; /* text in the sweep: what a wait for it is for; 0 not written yet */
   UT_hash_handle hh;
 };
 

@@ -9,7 +9,7 @@
 #include "probe/clock.h"
 
 /* Processor time for names in one sweep: for waits that last, and for those that may be over soon. */
-#define BUDGET_NS (10 * CLOCK_NS_PER_MS)
+#define BUDGET_NS (5 * CLOCK_NS_PER_MS)
 #define BUDGET_FRESH_NS (3 * CLOCK_NS_PER_MS)
 
 static bool may_spend(const struct member *member, const struct sweep *sweep)

@@ -35,6 +35,19 @@ static uint32_t add_word(struct sweep *sweep, const char *word)
   return word ? sweep_add_text(sweep, word, strlen(word)) : 0;
 }
 
+/* "worker/4711", without the price of a format for each of ten thousand. */
+static uint32_t add_name(struct sweep *sweep, const struct thread_state *thread)
+{
+  char text[THREAD_COMM_BYTES + 16], *end = text + sizeof text, *at = end;
+  size_t length = strnlen(thread->comm, THREAD_COMM_BYTES);
+  for (unsigned number = (unsigned)thread->tid; at == end || number > 0; number /= 10)
+    *--at = (char)('0' + number % 10);
+  *--at = '/';
+  at -= length;
+  memcpy(at, thread->comm, length);
+  return sweep_add_text(sweep, at, (size_t)(end - at));
+}
+
 static int add_actor(const struct session *session, struct sweep *sweep,
                      const struct member *member)
 {
@@ -56,7 +69,7 @@ static int add_actor(const struct session *session, struct sweep *sweep,
   }
   row->function = add_word(sweep, member->site ? member->site : member->verdict.function);
   if (sweep->kind == SWEEP_FULL)
-    row->name = sweep_add_format(sweep, "%.*s/%d", THREAD_COMM_BYTES, thread->comm, thread->tid);
+    row->name = add_name(sweep, thread);
   return 0;
 }
 
@@ -69,22 +82,34 @@ static const struct member *holder_of(const struct session *session, const struc
              : NULL;
 }
 
-static uint32_t object_of(const struct session *session, struct sweep *sweep,
-                          const struct member *member, const struct lock *lock)
+/* "rwlock ledger, held by 3 readers" */
+static uint32_t lock_object(struct sweep *sweep, const struct classify_verdict *verdict,
+                            const char *name)
 {
-  const struct classify_verdict *verdict = &member->verdict;
-  const char *word = kind_words[verdict->kind], *name = lock ? lock->name : NULL;
-  const struct member *joined = verdict->kind == CLASSIFY_JOIN ? holder_of(session, member) : NULL;
+  const char *word = kind_words[verdict->kind];
   char address[32];
-  if (joined)
-    return sweep_add_format(sweep, "%s %.*s/%d", word, THREAD_COMM_BYTES, joined->state.comm,
-                            joined->state.tid);
   (void)snprintf(address, sizeof address, "0x%" PRIx64, verdict->lock);
   if (verdict->kind == CLASSIFY_RWLOCK_READERS && verdict->readers > 0)
     return sweep_add_format(sweep, "%s %s, held by %" PRIu32 " reader%s", word,
                             name ? name : address, verdict->readers,
                             verdict->readers == 1 ? "" : "s");
   return sweep_add_format(sweep, "%s %s", word, name ? name : address);
+}
+
+/* All who wait for one lock share the text: ten thousand may. */
+static uint32_t object_of(const struct session *session, struct sweep *sweep,
+                          const struct member *member, struct lock *lock)
+{
+  const struct classify_verdict *verdict = &member->verdict;
+  const struct member *joined = verdict->kind == CLASSIFY_JOIN ? holder_of(session, member) : NULL;
+  if (joined)
+    return sweep_add_format(sweep, "%s %.*s/%d", kind_words[verdict->kind], THREAD_COMM_BYTES,
+                            joined->state.comm, joined->state.tid);
+  if (!lock)
+    return lock_object(sweep, verdict, NULL);
+  if (!lock->object)
+    lock->object = lock_object(sweep, verdict, lock->name);
+  return lock->object;
 }
 
 static uint8_t via_of(const struct classify_verdict *verdict)
@@ -104,7 +129,7 @@ static struct wait_id id_of(const struct member *member)
 }
 
 static int add_wait(const struct session *session, struct sweep *sweep, const struct member *member,
-                    const struct lock *lock)
+                    struct lock *lock)
 {
   uint32_t object = object_of(session, sweep, member, lock);
   struct sweep_wait *wait = sweep_add_wait(sweep);
