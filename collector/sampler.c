@@ -287,11 +287,14 @@ static size_t tell_unreadable(struct sampler *s, const struct reach_target *targ
   return 1;
 }
 
+/* True, too, where nobody tells: the broker is gone, or held up. */
 static bool is_alive(uint64_t target_key)
 {
   struct reach_target *target = NULL;
-  bool alive = reach_open(TARGET_KEY_PID(target_key), &target) == 0 &&
-               TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == target_key;
+  int error = reach_open(TARGET_KEY_PID(target_key), &target);
+  bool alive =
+      error == -ECONNRESET || error == -ETIMEDOUT ||
+      (error == 0 && TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == target_key);
 
   reach_close(target);
   return alive;

@@ -31,7 +31,7 @@
 #include "probe/reach/target.h"
 #include "probe/reach/test_child.h"
 
-enum { OTHER_UID = 65534, MAPPED_BYTES = 1 << 22, PIECES = 600, OPEN_FD = 90 };
+enum { OTHER_UID = 65534, MAPPED_BYTES = 1 << 22, PIECES = 600, OPEN_FD = 90, THREADS = 5 };
 
 static const char secret[] = "bytes of another user";
 static char *mapped; /* of the parent and its children alike */
@@ -74,7 +74,7 @@ static void be_a_program(void *context, int in, int out)
       dup2(open("/dev/null", O_RDONLY), OPEN_FD) < 0)
     _exit(1);
   become_another_user();
-  for (int i = 0; i < 5; i++)
+  for (int i = 0; i < THREADS; i++)
     if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
       _exit(1);
   test_child_tell(out);
@@ -261,6 +261,13 @@ static void forget(struct seen *s)
   free(s->tids), free(s->threads), free(s->fds);
 }
 
+/* A thread that will not move; a sanitizer has one that does. */
+static bool stays(const struct reach_thread *thread)
+{
+  int call = atoi(thread->syscall);
+  return call == SYS_pause || call == SYS_read;
+}
+
 /* --- tests --- */
 
 static struct test_child program, program_that_execs, stuck, client;
@@ -304,7 +311,8 @@ static void all_is_read_as_before(void **state)
   assert_int_equal(now.thread_count, directly.thread_count);
   for (size_t i = 0; i < now.thread_count; i++) {
     assert_int_equal(now.threads[i].tid, directly.threads[i].tid);
-    assert_string_equal(now.threads[i].syscall, directly.threads[i].syscall);
+    if (stays(&directly.threads[i]))
+      assert_string_equal(now.threads[i].syscall, directly.threads[i].syscall);
   }
   assert_int_equal(now.fd_count, directly.fd_count);
   assert_memory_equal(now.fds, directly.fds, now.fd_count * sizeof *now.fds);
@@ -543,8 +551,8 @@ static bool all_wait(void *context)
   see(program.pid, &directly);
   size_t waiting = 0;
   for (size_t i = 0; i < directly.thread_count; i++)
-    waiting += atoi(directly.threads[i].syscall) == (i == 0 ? SYS_read : SYS_pause);
-  if (waiting == directly.thread_count && waiting == 6)
+    waiting += stays(&directly.threads[i]);
+  if (waiting == THREADS + 1)
     return true;
   forget(&directly);
   return false;
