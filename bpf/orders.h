@@ -39,7 +39,12 @@ enum {
 struct tasks_order {
   int32_t pid;
 };
-enum { TASKS_WISHES, TASKS_WALK, TASKS_FDS };
+enum {
+  TASKS_WALK,
+  TASKS_PROGRAM, /* whoever has it makes links of single threads */
+  TASKS_WISHES,
+  TASKS_FDS
+};
 
 /* Ordered with nothing. */
 enum {

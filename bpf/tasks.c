@@ -19,6 +19,7 @@
 
 enum {
   ROOM_FIRST = 256,    /* records */
+  THREADS_A_LINK = 16, /* so many are passed over in the time that a walk over a single one takes */
   SCRAPS_BYTES = 4096, /* where what there is no room for goes */
   TRIES_MOST =
       1000, /* of a read that only went past other processes' threads, a million at a time */
@@ -27,7 +28,9 @@ enum {
 #define SET_CLOCK_EVERY_NS UINT64_C(5000000000)
 
 struct tasks {
+  pid_t pid;
   struct loaded loaded;
+  size_t threads; /* as last counted */
   struct task_record *list;
   size_t room;
   int64_t clock_ns;      /* from the scheduler's clock to ours */
@@ -50,6 +53,7 @@ int tasks_open(pid_t pid, struct tasks **ret_tasks, char *reason, size_t room)
     tasks_close(tasks);
     return error;
   }
+  tasks->pid = pid;
   *ret_tasks = tasks;
   return 0;
 }
@@ -106,10 +110,10 @@ static int next_place(struct tasks *tasks, size_t most, uint64_t bytes, char **r
   return 0;
 }
 
-/* Bytes of a walk: those of `most` records are kept, the others are counted as well. */
-static int read_walk(struct tasks *tasks, size_t most, uint64_t *ret_bytes)
+/* Adds the bytes of a walk: those of `most` records are kept, the others are counted as well. */
+static int read_walk(struct tasks *tasks, int link, size_t most, uint64_t *ret_bytes)
 {
-  int walk = bpf_iter_create(tasks->loaded.fds[TASKS_WALK]), error = 0;
+  int walk = bpf_iter_create(link), error = 0;
   char scraps[SCRAPS_BYTES], *place;
   ssize_t length = 1;
   size_t room;
@@ -171,22 +175,72 @@ static bool wish(const struct tasks *tasks, uint32_t reader, const pid_t *tids, 
   return bpf_map_update_elem(tasks->loaded.fds[TASKS_WISHES], &reader, &wish, BPF_ANY) == 0;
 }
 
-int tasks_read(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
-               const struct task_record **ret_list, size_t *ret_count, uint64_t *ret_lost)
+/* One walk over all, of which perhaps only some are wanted. */
+static int read_all(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+                    uint64_t *ret_bytes)
 {
   uint32_t reader = (uint32_t)syscall(SYS_gettid);
-  bool wished = wish(tasks, reader, tids, tid_count), slept = sleep_to_set_clock(tasks);
-  uint64_t bytes = 0, now_ns;
-  size_t count;
-  int error = read_walk(tasks, most, &bytes);
+  bool wished = wish(tasks, reader, tids, tid_count);
+  int error = read_walk(tasks, tasks->loaded.fds[TASKS_WALK], most, ret_bytes);
 
   if (wished) /* it was there, so it goes */
     (void)bpf_map_delete_elem(tasks->loaded.fds[TASKS_WISHES], &reader);
+  if (!error && !tids)
+    tasks->threads = *ret_bytes / sizeof(*tasks->list);
+  return error;
+}
+
+/* A walk over each of few. */
+static int read_each(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+                     uint64_t *ret_bytes)
+{
+  union bpf_iter_link_info one = {0};
+  DECLARE_LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &one,
+                      .iter_info_len = sizeof(one));
+  int error = 0;
+
+  for (size_t i = 0; i < tid_count && !error; i++) {
+    int link;
+    one.task.tid = (uint32_t)tids[i];
+    link = bpf_link_create(tasks->loaded.fds[TASKS_PROGRAM], 0, BPF_TRACE_ITER, &options);
+    if (link < 0)
+      return link;
+    error = read_walk(tasks, link, most, ret_bytes);
+    (void)close(link);
+  }
+  return error;
+}
+
+/* A number may by now be of another process's thread. Returns how many are left. */
+static size_t keep_own(const struct tasks *tasks, size_t count)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < count; i++)
+    if (tasks->list[i].tgid == (uint32_t)tasks->pid)
+      tasks->list[kept++] = tasks->list[i];
+  return kept;
+}
+
+int tasks_read(struct tasks *tasks, const pid_t *tids, size_t tid_count, size_t most,
+               const struct task_record **ret_list, size_t *ret_count, uint64_t *ret_lost)
+{
+  bool few = tids && tid_count * THREADS_A_LINK < tasks->threads;
+  bool slept = sleep_to_set_clock(tasks);
+  uint64_t bytes = 0, now_ns;
+  size_t count;
+  int error = (few ? read_each : read_all)(tasks, tids, tid_count, most, &bytes);
+
+  if (error && few) { /* Linux before 6.1 */
+    bytes = 0;
+    error = read_all(tasks, tids, tid_count, most, &bytes);
+  }
   if (error)
     return error;
   count = bytes / sizeof(*tasks->list);
   *ret_lost = count > most ? count - most : 0;
   count -= *ret_lost;
+  count = keep_own(tasks, count);
   set_clock(tasks, count, slept);
   now_ns = clock_ns();
   for (size_t i = 0; i < count; i++)

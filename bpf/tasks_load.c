@@ -59,11 +59,14 @@ out:
   return error;
 }
 
+/* In the order of orders.h. The link is the loaded's from here on, or an error. */
 static int give(const struct program *program, int link, struct loaded *loaded)
 {
-  int error = loader_copy(loaded, program->wishes_fd);
+  int error = loader_hand(loaded, link);
 
-  return error ? error : loader_hand(loaded, link);
+  if (!error)
+    error = loader_copy(loaded, program->program_fd);
+  return error ? error : loader_copy(loaded, program->wishes_fd);
 }
 
 int tasks_load_passing_over(pid_t pid, struct loaded *ret_loaded)
