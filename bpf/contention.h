@@ -1,7 +1,7 @@
 /*
  * contention.h - exact times of waits for futexes, counted at every context switch of the machine
  * (contention.bpf.c) for the processes that somebody wants them of. Opt-in: 150 ns a context switch and
- * 0.4 us a wait, whoever switches.
+ * 0.7 us a wait of those that are counted.
  *
  * One attachment serves all processes that are counted (kernel memory: 6 MiB); it goes with the last of them. Any thread.
  *

@@ -67,7 +67,8 @@ int loader_copy(struct loaded *loaded, int fd)
 void loaded_close(struct loaded *loaded)
 {
   for (uint32_t i = 0; i < loaded->fd_count; i++)
-    (void)close(loaded->fds[i]);
+    if (loaded->fds[i] >= 0) /* else it was closed before */
+      (void)close(loaded->fds[i]);
   loaded->fd_count = 0;
 }
 

@@ -35,7 +35,7 @@ int exact_open(struct session *session, struct exact **ret_exact, char reason[SO
   exact->opened_ns = clock_mono_ns();
   (void)snprintf(reason, SOURCE_REASON_BYTES,
                  "each context switch of this machine costs about 0.15 us more, each wait of a "
-                 "thread in a futex 0.4 us; ends by itself above %d switches a second",
+                 "thread in a futex 0.7 us; ends by itself above %d switches a second",
                  SWITCHES_PER_S_MOST);
   *ret_exact = exact;
   return 0;
