@@ -26,9 +26,10 @@ enum { LOCKS_MOST = 4096 };
 
 struct lock {
   uint64_t address;
-  uint64_t word;                        /* its futex word that was waited on last */
-  uint8_t kind;                         /* enum table_kind */
-  char *name;                           /* NULL: not sought yet */
+  uint64_t word; /* its futex word that was waited on last */
+  uint8_t kind;  /* enum table_kind */
+  char *name;    /* NULL: not sought yet */
+  unsigned name_tries;
   uint64_t owner;                       /* key of a thread of the target, 0 unknown or elsewhere */
   bool had_owner;                       /* it was seen with one: certainly a lock */
   uint64_t read_waiters, write_waiters; /* at the last look */

@@ -203,6 +203,8 @@ int rows_fill(struct session *session, struct sweep *sweep, const uint32_t *indi
   bool full = indices == NULL;
   size_t rows = full ? session->roster.count : count;
   locks_begin(&session->locks);
+  if (full)
+    names_begin(session);
   for (size_t i = 0; i < rows; i++) {
     struct member *member = &session->roster.list[full ? i : indices[i]];
     int error = 0;

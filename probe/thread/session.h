@@ -18,6 +18,13 @@
 
 struct exact;
 
+/* How much was unwound in this sweep (names.c). */
+struct naming {
+  unsigned sweeps; /* so far */
+  unsigned stacks;
+  uint64_t spent_ns;
+};
+
 struct session {
   struct reach_target *target;
   uint64_t target_key;
@@ -27,6 +34,7 @@ struct session {
   struct locks locks;
   struct shared shared;
   struct vital vital;
+  struct naming naming;
   struct exact *exact;                 /* NULL: waits are estimated */
   uint64_t lost;                       /* threads that the last read left out */
   int64_t lost_count;                  /* since it was opened */

@@ -113,7 +113,9 @@ static int follow_exec(struct session *session)
   char reason[SOURCE_REASON_BYTES];
   struct vital was = session->vital;
   session->vital = vital_read(session->target);
-  if (!was.image || !session->vital.image || was.image == session->vital.image)
+  if (!session->vital.image)
+    session->vital.image = was.image;
+  if (!was.image || was.image == session->vital.image)
     return 0;
   bool exact = session->exact != NULL;
   session_detach(session);

@@ -11,7 +11,7 @@
 
 struct vital {
   bool stopped;   /* by a signal or a debugger */
-  uint64_t image; /* address of its first stack: another one after an exec; 0 not told */
+  uint64_t image; /* made of its addresses: another one after an exec; 0 not told */
 };
 
 /* What cannot be read stays 0. A first thread that has ended leaves the others running. */
