@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "probe/process/process.h"
 #include "probe/processor/processor.h"
@@ -13,6 +14,7 @@
 enum {
   STAT_BYTES = 4096,
   SYSCALL_BYTES = 1024,
+  STATUS_BYTES = 16384,
   THREADS_LOOKED_AT =
       64, /* of one process: who has none of interest among these is looked at again */
 };
@@ -69,6 +71,19 @@ static int look_at_one(const struct reach_target *target)
   return answer < 0 ? answer : answer == DOES_WAIT;
 }
 
+/* Whoever may not read others does not want to hear so of each of them; of his own he does. */
+static bool is_expected(const struct reach_target *target)
+{
+  int64_t uid = -1;
+  char *status = NULL;
+  if (geteuid() == 0)
+    return true;
+  if (reach_file(target, "status", STATUS_BYTES, &status, NULL) == 0)
+    (void)process_parse_uid(status, &uid); /* leaves it on failure */
+  free(status);
+  return uid == (int64_t)geteuid();
+}
+
 int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
 {
   int64_t threads;
@@ -80,5 +95,7 @@ int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES])
   if (answer == -ESRCH || answer == -ENOENT)
     return SOURCE_NOT_MINE;
   reach_explain(reach_pid(target), answer, reason, SOURCE_REASON_BYTES);
-  return threads > 1 ? SOURCE_MINE_UNREADABLE : SOURCE_NOT_MINE;
+  if (threads == 1)
+    return SOURCE_NOT_MINE;
+  return is_expected(target) ? SOURCE_MINE_UNREADABLE : answer;
 }

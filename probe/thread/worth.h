@@ -9,7 +9,8 @@
 
 #include "probe/source.h"
 
-/* enum source_verdict, or -errno. */
+/* enum source_verdict, or -errno: one of another user that may not be read is not told as unreadable, unless
+ * somebody asks for it. */
 int worth_probe(struct reach_target *target, char reason[SOURCE_REASON_BYTES]);
 
 #endif

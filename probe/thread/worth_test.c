@@ -89,30 +89,52 @@ static void threads_that_wait_for_nothing_of_interest_are_not(void **state)
   expect(have_idle_thread, SOURCE_NOT_MINE, NULL);
 }
 
-/* As another user: 0 it is told as unreadable, and why. */
-static int ask_as_nobody(pid_t pid)
+/* As nobody; 0 the answer is as wanted, with a reason. */
+static int ask_as_nobody(pid_t pid, int wanted)
 {
   char reason[SOURCE_REASON_BYTES] = "";
   struct reach_target *target = NULL;
   if (setuid(NOBODY) != 0 || reach_open(pid, &target) != 0)
     return 2;
-  return source_thread.probe(target, reason) == SOURCE_MINE_UNREADABLE && reason[0] ? 0 : 1;
+  return source_thread.probe(target, reason) == wanted && reason[0] ? 0 : 1;
 }
 
-static void one_that_may_not_be_read_is_told_with_the_reason(void **state)
+static void expect_of_nobody(void (*body)(void *, int, int), int wanted)
 {
-  (void)state;
   if (geteuid() != 0)
     skip(); /* nobody else's process can be made */
-  struct test_target target = test_target_start(have_waiting_thread, NULL);
+  struct test_target target = test_target_start(body, NULL);
   int status;
   pid_t pid = fork();
   if (pid == 0)
-    _exit(ask_as_nobody(target.child.pid));
+    _exit(ask_as_nobody(target.child.pid, wanted));
   assert_true(pid > 0);
   assert_int_equal(waitpid(pid, &status, 0), pid);
   assert_int_equal(status, 0);
   test_target_end(&target);
+}
+
+static void of_another_user_it_is_only_told_to_who_asks(void **state)
+{
+  (void)state;
+  expect_of_nobody(have_waiting_thread, -EACCES);
+}
+
+static void hide_as_nobody(void *context, int in, int out)
+{
+  (void)context, (void)in;
+  other = (struct test_thread){.name = "other", .run = wait_in_futex};
+  test_thread_start(&other);
+  test_thread_await(&other);
+  if (setuid(NOBODY) != 0) /* which makes it non-dumpable as well */
+    _exit(1);
+  test_child_tell(out);
+}
+
+static void ones_own_that_may_not_be_read_is_told_with_the_reason(void **state)
+{
+  (void)state;
+  expect_of_nobody(hide_as_nobody, SOURCE_MINE_UNREADABLE);
 }
 
 static void kernel_threads_are_not(void **state)
@@ -132,7 +154,8 @@ int main(void)
       cmocka_unit_test(a_process_with_a_thread_in_futex_is),
       cmocka_unit_test(its_only_thread_may_be_the_one),
       cmocka_unit_test(threads_that_wait_for_nothing_of_interest_are_not),
-      cmocka_unit_test(one_that_may_not_be_read_is_told_with_the_reason),
+      cmocka_unit_test(of_another_user_it_is_only_told_to_who_asks),
+      cmocka_unit_test(ones_own_that_may_not_be_read_is_told_with_the_reason),
       cmocka_unit_test(kernel_threads_are_not),
   };
   (void)sem_init(&never, 0, 0);
