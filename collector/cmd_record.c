@@ -233,7 +233,7 @@ static int record(const struct options *options, struct complaint *complaint)
   else if (paths_own_db(dir) < 0)
     return complaint_set(complaint, EXIT_TROUBLE,
                          "no place for a recording: set HOME, or name a folder with --db DIR");
-  error = uv_loop_init(&r.loop);
+  error = loop_begin(&r.loop);
   if (error < 0)
     return complaint_set(complaint, EXIT_TROUBLE, "cannot make an event loop: %s",
                          uv_strerror(error));

@@ -106,7 +106,7 @@ static int run_screen(const struct options *options, struct complaint *complaint
 {
   struct top top = {.options = options};
   struct tui_options screen;
-  int ended_by = 0, error = uv_loop_init(&top.loop);
+  int ended_by = 0, error = loop_begin(&top.loop);
 
   if (error < 0)
     return complaint_set(complaint, EXIT_TROUBLE, "cannot make an event loop: %s",

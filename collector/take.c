@@ -133,7 +133,7 @@ static int start(struct taking *t)
 int take_run(const struct take *take, struct complaint *complaint)
 {
   struct taking t = {.take = take, .complaint = complaint};
-  int error = uv_loop_init(&t.loop);
+  int error = loop_begin(&t.loop);
 
   if (error < 0)
     return complaint_set(complaint, error, "cannot make an event loop: %s", uv_strerror(error));
