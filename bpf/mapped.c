@@ -50,10 +50,9 @@ void mapped_close(struct mapped *mapped)
   free(mapped);
 }
 
-/* An iterator over the main thread: threads share their mappings. */
-static int iterate(const struct mapped *mapped, pid_t pid)
+/* An iterator over one thread, for threads share their mappings, or over all of them. */
+static int iterate(const struct mapped *mapped, union bpf_iter_link_info one)
 {
-  union bpf_iter_link_info one = {.task.tid = (__u32)pid};
   LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &one, .iter_info_len = sizeof(one));
   int walk, link = bpf_link_create(mapped->loaded.fds[MAPPED_PROGRAM], 0, BPF_TRACE_ITER, &options);
 
@@ -99,19 +98,33 @@ static int read_all(int walk, size_t most, struct mapped_record **ret_list, size
   return 0;
 }
 
-int mapped_read(const struct mapped *mapped, pid_t pid, size_t most,
-                struct mapped_record **ret_list, size_t *ret_count)
+static int read_one(const struct mapped *mapped, union bpf_iter_link_info one, size_t most,
+                    struct mapped_record **ret_list, size_t *ret_count)
 {
   size_t bytes = 0;
-  int walk = iterate(mapped, pid), error;
+  int walk = iterate(mapped, one), error;
 
   if (walk < 0)
     return walk;
   error = read_all(walk, most, ret_list, &bytes);
   (void)close(walk); /* only read */
+  *ret_count = bytes / sizeof(**ret_list);
+  return error;
+}
+
+/* A main thread that has ended while others go on has no mappings any more. */
+int mapped_read(const struct mapped *mapped, pid_t pid, size_t most,
+                struct mapped_record **ret_list, size_t *ret_count)
+{
+  union bpf_iter_link_info leader = {.task.tid = (__u32)pid}, all = {.task.pid = (__u32)pid};
+  int error = read_one(mapped, leader, most, ret_list, ret_count);
+
+  if (!error && *ret_count == 0) {
+    free(*ret_list);
+    error = read_one(mapped, all, most, ret_list, ret_count);
+  }
   if (error)
     return error;
-  *ret_count = bytes / sizeof(**ret_list);
   for (size_t i = 0; i < *ret_count; i++)
     (*ret_list)[i].path[MAPPED_PATH_BYTES - 1] = '\0';
   return 0;

@@ -19,7 +19,7 @@ int mapped_open(struct mapped **ret_mapped, char *reason, size_t room);
 void mapped_close(struct mapped *mapped); /* NULL is fine */
 
 /* The mappings of one process, by its pid in our namespace, that may be executed, and those of memfds;
- * ascending by address, at most `most`; malloc'ed. Any thread. 0 (none: it may be gone as well) or
+ * ascending by address, once for each thread where the first has ended; at most `most`; malloc'ed. Any thread. 0 (none: it may be gone as well) or
  * -errno. */
 int mapped_read(const struct mapped *mapped, pid_t pid, size_t most,
                 struct mapped_record **ret_list, size_t *ret_count);

@@ -230,7 +230,7 @@ int probed_attach(struct probed *probed, struct reader_regions *regions,
   int error = hook_open(&at, &probed->hook, reason, READER_REASON_BYTES);
   if (error)
     return error;
-  error = told_new(regions, &probed->told);
+  error = reach_alive(probed->target) ? told_new(regions, &probed->told) : -ESRCH;
   if (!error)
     error = budget_start(&budget, &probed->budget);
   if (error) {

@@ -33,7 +33,7 @@ static void drop_capabilities(void)
 /* From here on nobody but the privileged may read us. */
 static void be_unreadable(void)
 {
-  if (setuid(NOBODY) != 0)
+  if (setuid(NOBODY) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) /* setuid forgets it */
     _exit(1);
 }
 
