@@ -1,6 +1,7 @@
 /* lock_sampler.c - see lock_sampler.h. */
 #include "probe/beam/table/lock_sampler.h"
 #include "probe/clock.h"
+#include "probe/reach/broker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -40,6 +41,12 @@ struct beam_lock_sampler {
 };
 
 /* ---- when ---- */
+
+/* By this thread, and by who reads for it. */
+static uint64_t spent_ns(void)
+{
+  return clock_thread_ns() + broker_thread_ns();
+}
 
 /* xorshift: nobody gains by guessing it, it only must not beat. */
 static uint64_t random_below(struct beam_lock_sampler *s, uint64_t limit)
@@ -124,14 +131,14 @@ static void *run(void *context)
   bool stopped = false;
   (void)pthread_mutex_lock(&s->mutex);
   do {
-    uint64_t begin_ns = clock_thread_ns(), now = clock_mono_ns();
+    uint64_t begin_ns = spent_ns(), now = clock_mono_ns();
     if (now - state_ns >= STATE_EVERY_NS) {
       state_ns = now;
       beam_memory_begin(&s->memory);
       stopped = is_stopped(s);
     }
     s->error = look(s, stopped, &last_ns);
-    s->cpu_ns = clock_thread_ns();
+    s->cpu_ns = spent_ns();
     cost_ns = smooth(cost_ns, s->cpu_ns - begin_ns);
     s->interval_ns = interval_of(cost_ns);
   } while (!s->error && rest(s, s->interval_ns));
