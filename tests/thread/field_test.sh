@@ -39,7 +39,7 @@ parent=$spawned
 worker() { stress=$(child_of "$parent") && [ -n "$stress" ]; }
 poll 60 worker
 stays_there() {
-  run "$IMPASSE" query --target "$stress" "SELECT count(*) > 4 AS seen FROM actors"
+  run "$IMPASSE" query --target "$stress" "SELECT count(*) > 1 AS seen FROM actors"
   [ "$status" -eq 0 ] && grep -Eq '^ *1 *$' "$work/out"
 }
 poll 60 stays_there
