@@ -14,3 +14,13 @@ expect_out proven
 run "$IMPASSE" query --target "$locks" --target "$child" \
   "SELECT count(*) AS n FROM waits WHERE verdict = 'deadlock' AND holder_target_key <> target_key"
 expect_out '^ *2 *$'
+
+# One of both killed: the other waits on, and nobody is told to be in a circle any more.
+kill -KILL "$child"
+no_circle_left() {
+  run "$IMPASSE" check deadlock --target "$locks" --wait 5s
+  [ "$status" -ne 2 ]
+}
+poll 60 no_circle_left
+run "$IMPASSE" query --target "$locks" "SELECT count(*) AS n FROM waits WHERE verdict = 'deadlock'"
+expect_out '^ *0 *$'
