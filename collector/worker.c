@@ -46,6 +46,7 @@ struct worker {
 
   /* of the thread */
   void *session;                   /* NULL: not open */
+  struct process_kept kept;        /* what seldom changes of the process */
   char *name;                      /* of the process when it was found; NULL unknown */
   char exact[SOURCE_REASON_BYTES]; /* what came of asking for probes; "" nothing to tell */
   bool exact_told;
@@ -201,7 +202,7 @@ static bool post(struct worker *w, struct sweep *sweep, uint64_t cpu_begin_ns)
     return true;
   }
   if (sweep->kind != SWEEP_ROUND) {
-    (void)process_fill(w->target, sweep); /* gone: what the source said stands */
+    (void)process_fill_kept(w->target, &w->kept, sweep); /* gone: what the source said stands */
     if (!sweep->target.name && w->name)
       sweep->target.name = sweep_add_text(sweep, w->name, strlen(w->name));
     tell_exact(w, sweep);
@@ -490,6 +491,7 @@ static void worker_free(struct worker *w)
   if (w->wake_fd >= 0)
     (void)close(w->wake_fd);
   free(w->name);
+  process_kept_done(&w->kept);
   pthread_mutex_destroy(&w->lock);
   free(w);
 }

@@ -36,7 +36,7 @@ static void fill_stat(const struct reach_target *target, struct sweep *sweep)
 {
   struct process_stat stat;
   char *text = NULL;
-  if (reach_file(target, "stat", STAT_BYTES, &text, NULL) == 0 &&
+  if (reach_public_file(target, "stat", STAT_BYTES, &text, NULL) == 0 &&
       process_parse_stat(text, &stat) == 0) {
     struct sweep_target *facts = &sweep->target;
     if (!facts->name)
@@ -49,13 +49,13 @@ static void fill_stat(const struct reach_target *target, struct sweep *sweep)
   free(text);
 }
 
-static void fill_uid(const struct reach_target *target, struct sweep *sweep)
+static void read_uid(const struct reach_target *target, struct process_kept *kept)
 {
   char *text = NULL;
   int64_t uid;
-  if (reach_file(target, "status", STATUS_BYTES, &text, NULL) == 0 &&
+  if (reach_public_file(target, "status", STATUS_BYTES, &text, NULL) == 0 &&
       process_parse_uid(text, &uid) == 0)
-    sweep->target.uid = uid;
+    kept->uid = uid;
   free(text);
 }
 
@@ -69,23 +69,51 @@ static int64_t machine_limit(void)
   return limit;
 }
 
-static void fill_cgroup(const struct reach_target *target, struct sweep *sweep)
+static void read_cgroup(const struct reach_target *target, struct process_kept *kept)
 {
   char *text = NULL, path[PATH_MAX];
   int64_t limit = VALUE_UNKNOWN;
-  if (reach_file(target, "cgroup", CGROUP_BYTES, &text, NULL) == 0 &&
+  if (reach_public_file(target, "cgroup", CGROUP_BYTES, &text, NULL) == 0 &&
       process_parse_cgroup(text, path, sizeof path) == 0) {
-    sweep->target.cgroup = sweep_add_text(sweep, path, strlen(path));
+    kept->cgroup = strdup(path); /* without memory it is unknown for a while */
     limit = limit_of_cgroup(CGROUP_ROOT, path);
   }
-  sweep->target.memory_limit_bytes = limit_first(limit, machine_limit());
+  kept->memory_limit_bytes = limit_first(limit, machine_limit());
   free(text);
+}
+
+static void renew(const struct reach_target *target, struct process_kept *kept, uint64_t now_ns)
+{
+  process_kept_done(kept);
+  *kept = (struct process_kept){
+      .read_ns = now_ns, .uid = VALUE_UNKNOWN, .memory_limit_bytes = VALUE_UNKNOWN};
+  read_uid(target, kept);
+  read_cgroup(target, kept);
+}
+
+void process_kept_done(struct process_kept *kept)
+{
+  free(kept->cgroup);
+  *kept = (struct process_kept){0};
+}
+
+int process_fill_kept(const struct reach_target *target, struct process_kept *kept,
+                      struct sweep *sweep)
+{
+  if (!kept->read_ns || sweep->end_ns - kept->read_ns >= PROCESS_KEPT_NS)
+    renew(target, kept, sweep->end_ns);
+  fill_stat(target, sweep);
+  sweep->target.uid = kept->uid;
+  sweep->target.memory_limit_bytes = kept->memory_limit_bytes;
+  if (kept->cgroup)
+    sweep->target.cgroup = sweep_add_text(sweep, kept->cgroup, strlen(kept->cgroup));
+  return reach_alive(target) ? 0 : -ESRCH;
 }
 
 int process_fill(const struct reach_target *target, struct sweep *sweep)
 {
-  fill_stat(target, sweep);
-  fill_uid(target, sweep);
-  fill_cgroup(target, sweep);
-  return reach_alive(target) ? 0 : -ESRCH;
+  struct process_kept kept = {0};
+  int error = process_fill_kept(target, &kept, sweep);
+  process_kept_done(&kept);
+  return error;
 }

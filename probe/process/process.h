@@ -11,10 +11,23 @@
 #include "model/sweep.h"
 #include "probe/reach/reach.h"
 
+/* What seldom changes of a process (user, control group, limit) is read again every PROCESS_KEPT_NS, and kept meanwhile.
+ * Begins as zeros. */
+#define PROCESS_KEPT_NS UINT64_C(10000000000)
+struct process_kept {
+  uint64_t read_ns; /* 0: not yet */
+  int64_t uid, memory_limit_bytes;
+  char *cgroup; /* NULL unknown */
+};
+void process_kept_done(struct process_kept *kept);
+
 /* Fills name (where the source gave none), uid, cgroup, cpu_ns, rss_bytes, memory_limit_bytes and,
  * where the source left it unknown, state (running, stopped) of sweep->target. Parts that cannot be
  * read stay unknown. 0 or -ESRCH when the process is gone. */
 int process_fill(const struct reach_target *target, struct sweep *sweep);
+/* The same, again and again for one target; sweep->end_ns tells how old is what was kept. */
+int process_fill_kept(const struct reach_target *target, struct process_kept *kept,
+                      struct sweep *sweep);
 
 /* The parsers, public for their tests and fuzzers; the input is NUL-terminated and untrusted. 0 or
  * -EINVAL. */

@@ -41,6 +41,16 @@ int reach_ending(const struct reach_target *target, int *ret_status);
 int reach_file(const struct reach_target *target, const char *name, size_t most, char **ret_bytes,
                size_t *ret_length);
 
+/* As reach_file, for files that anybody may read of anybody: needs no broker. For stat without those of its fields that only
+ * who may read the target is told (0 instead). */
+int reach_public_file(const struct reach_target *target, const char *name, size_t most,
+                      char **ret_bytes, size_t *ret_length);
+
+/* Tells an exec at the price of one system call: a descriptor of the address space that the target has now; to be
+ * closed. What a target shares with its parent (vfork) lives on after its exec. -EACCES refused. */
+int reach_space_open(const struct reach_target *target, int *ret_fd);
+bool reach_space_lives(int fd);
+
 /* Reads a link of /proc/PID ("exe", "ns/pid", "fd/3"). */
 int reach_link(const struct reach_target *target, const char *name, char *ret_text, size_t room);
 

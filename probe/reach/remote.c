@@ -85,7 +85,7 @@ int remote_connect(struct remote **ret_remote)
   int error = 0;
   if (!remote)
     return -ENOMEM;
-  *remote = (struct remote){.fd = take_idle(), .mem_fd = -1};
+  *remote = (struct remote){.fd = take_idle(), .mem_fd = -1, .stat_fd = -1};
   if (remote->fd < 0)
     error = connect_new(&remote->fd);
   if (error) {
@@ -105,6 +105,8 @@ void remote_disconnect(struct remote *remote)
     return;
   if (remote->mem_fd >= 0)
     (void)close(remote->mem_fd); /* only read */
+  if (remote->stat_fd >= 0)
+    (void)close(remote->stat_fd); /* only read */
   if (!remote->error) {
     (void)remote_ask(remote, &close_it, &answer); /* failed: given up */
     remote_free(&answer);

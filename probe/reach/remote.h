@@ -20,6 +20,7 @@ struct remote {
   int fd;         /* of the connection */
   int error;      /* it was given up: every further question has this answer */
   int mem_fd;     /* /proc/PID/mem, read-only; -1: not (yet) open */
+  int stat_fd;    /* /proc/PID/stat as anybody may read it; -1: not (yet) open */
   bool by_mem;    /* the kernel refuses process_vm_readv */
   bool by_broker; /* and opening mem, too */
 };

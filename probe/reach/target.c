@@ -8,7 +8,7 @@
  * reused between two calls, so bytes read by it count only if the pidfd is alive afterwards: the
  * number cannot have changed hands before that.
  *
- * Where a broker runs it opens and reads for us, and all that is here is the pidfd.
+ * Where a broker runs it opens and reads for us, but for what anybody may read.
  *
  * Not here: memory (memory.c), shared memory files (memfd.c), words for refusals (explain.c).
  */
@@ -100,6 +100,11 @@ int reach_open(pid_t pid, struct reach_target **ret_target)
     error = remote_open(target);
     if (error)
       goto out;
+    (void)open_directory(target); /* hidden from us (hidepid): the broker sees it */
+    if (!reach_alive(target)) {
+      error = -ESRCH; /* the directory may be of who has its number now */
+      goto out;
+    }
     *ret_target = target;
     return 0;
   }
@@ -233,6 +238,48 @@ int reach_file(const struct reach_target *target, const char *name, size_t most,
   if (ret_length)
     *ret_length = length;
   return 0;
+}
+
+/* A descriptor of `stat` is kept: it is read again and again. */
+static int read_public(const struct reach_target *target, const char *name, size_t most,
+                       char **ret_bytes, size_t *ret_length)
+{
+  int *kept = strcmp(name, "stat") == 0 ? &target->remote->stat_fd : NULL;
+  int fd = kept && *kept >= 0 ? *kept : openat(target->procfd, name, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  int error = kept && lseek(fd, 0, SEEK_SET) != 0 ? -errno : 0;
+  if (!error)
+    error = reach_slurp(fd, most, ret_bytes, ret_length);
+  if (kept && !error)
+    *kept = fd;
+  else if (!kept || fd != *kept)
+    (void)close(fd); /* only read */
+  return error;
+}
+
+int reach_public_file(const struct reach_target *target, const char *name, size_t most,
+                      char **ret_bytes, size_t *ret_length)
+{
+  if (!target->remote || target->procfd < 0 ||
+      read_public(target, name, most, ret_bytes, ret_length) != 0)
+    return reach_file(target, name, most, ret_bytes, ret_length);
+  return 0;
+}
+
+int reach_space_open(const struct reach_target *target, int *ret_fd)
+{
+  int fd = reach_openat(target, "mem", 0);
+  if (fd < 0)
+    return fd;
+  *ret_fd = fd;
+  return 0;
+}
+
+bool reach_space_lives(int fd)
+{
+  char byte;
+  return pread(fd, &byte, 1, 0) != 0; /* of what lives, that nothing is there */
 }
 
 int reach_link(const struct reach_target *target, const char *name, char *ret_text, size_t room)

@@ -14,9 +14,9 @@ struct reach_target {
   pid_t pid;
   int pidfd;  /* readable once the whole process has exited */
   int procfd; /* O_PATH of /proc/PID: names the process, not its number, so what is opened beneath
-                 is never another's */
+                 is never another's; -1: only the broker sees it */
   uint64_t start_ticks;
-  struct remote *remote; /* who reads it for us; NULL: we ourselves. Then there is no procfd */
+  struct remote *remote; /* who reads it for us; NULL: we ourselves */
 };
 
 /* Reads all of `fd` into a malloc'ed, NUL-terminated buffer. -EFBIG beyond `most` bytes. Closes

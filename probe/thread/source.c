@@ -50,7 +50,7 @@ static void session_detach(struct session *session)
 
 static int session_attach(struct session *session, char reason[SOURCE_REASON_BYTES])
 {
-  session->vital = vital_read(session->target);
+  vital_read(session->target, &session->vital);
   int error = route_choice_open(session->target, &session->route, reason, SOURCE_REASON_BYTES);
   if (!error && stack_open(session->target, &session->stack) != 0)
     session->stack = NULL; /* locks and functions go by their addresses then */
@@ -59,8 +59,10 @@ static int session_attach(struct session *session, char reason[SOURCE_REASON_BYT
 
 static void session_free(struct session *session)
 {
-  if (session)
-    session_detach(session);
+  if (!session)
+    return;
+  session_detach(session);
+  vital_done(&session->vital);
   free(session);
 }
 
@@ -76,6 +78,7 @@ static int source_open(struct reach_target *target, void **ret_session,
   if (!session)
     return -ENOMEM;
   session->target = target;
+  vital_init(&session->vital);
   session->target_key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
   int error = session_attach(session, reason);
   if (error) {
@@ -111,11 +114,11 @@ static int give_failed(const struct session *session, int error, struct sweep **
 static int follow_exec(struct session *session)
 {
   char reason[SOURCE_REASON_BYTES];
-  struct vital was = session->vital;
-  session->vital = vital_read(session->target);
+  uint64_t was = session->vital.image;
+  vital_read(session->target, &session->vital);
   if (!session->vital.image)
-    session->vital.image = was.image;
-  if (!was.image || was.image == session->vital.image)
+    session->vital.image = was;
+  if (!was || was == session->vital.image)
     return 0;
   bool exact = session->exact != NULL;
   session_detach(session);
