@@ -9,6 +9,7 @@
 #include "model/sweep.h"
 
 #define SECOND_NS 1000000000ull
+#define HELD_BY ", held by " /* behind the name, in the object of a wait for a lock that many hold */
 
 enum { NAMED_MOST = 4, CONTESTS_MAX = 32, WAITERS_MAX = 16 };
 
@@ -44,6 +45,18 @@ static bool several_want_it(const struct snapshot *s, uint32_t row)
   return !(contended == 0) || readers + writers >= limits.waiters;
 }
 
+/* "rwlock ledger, held by 3 readers" is of the table "ledger" of kind rwlock. */
+static bool is_object_of(const char *object, const char *kind, const char *name)
+{
+  size_t bytes = strlen(name);
+
+  if (kind && strncmp(object, kind, strlen(kind)) == 0 && object[strlen(kind)] == ' ')
+    object += strlen(kind) + 1;
+  if (strncmp(object, name, bytes) != 0)
+    return false;
+  return !object[bytes] || strncmp(object + bytes, HELD_BY, strlen(HELD_BY)) == 0;
+}
+
 static bool waits_for_table(const struct snapshot *s, uint32_t wait, uint32_t row)
 {
   const char *object = snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, wait),
@@ -54,9 +67,7 @@ static bool waits_for_table(const struct snapshot *s, uint32_t wait, uint32_t ro
       snapshot_int(s, RELATION_WAITS, WAITS_TARGET_KEY, wait) !=
           table_int(s, TABLES_TARGET_KEY, row))
     return false;
-  if (kind && strncmp(object, kind, strlen(kind)) == 0 && object[strlen(kind)] == ' ')
-    object += strlen(kind) + 1;
-  return strcmp(object, name) == 0;
+  return is_object_of(object, kind, name);
 }
 
 /* --- who waits --- */
