@@ -7,10 +7,10 @@ extern const struct source source_hook, source_beam, source_thread, source_queue
 
 /* Those that are `whole` before those that are `beneath`, so that a look need not be taken back. */
 const struct source *const sources[] = {
-    &source_hook,
-    &source_beam,
-    &source_thread,
-    &source_queue,
+    &source_hook,   /* programs that link the library */
+    &source_beam,   /* Erlang nodes */
+    &source_thread, /* threads of any other program */
+    &source_queue,  /* queues of the kernel */
     NULL,
 };
 

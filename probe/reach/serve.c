@@ -174,9 +174,8 @@ static int tell_mqueue(struct serve_session *session, const struct serve_questio
                        struct serve_reply *reply)
 {
   struct reach_mqueue queue;
-  int error = q->numbers[0] > INT_MAX
-                  ? -EINVAL
-                  : reach_mqueue(session->target, (int)q->numbers[0], &queue);
+  int error =
+      q->numbers[0] > INT_MAX ? -EINVAL : reach_mqueue(session->target, (int)q->numbers[0], &queue);
   if (error)
     return error;
   reply->bytes = malloc(sizeof queue);
