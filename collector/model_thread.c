@@ -47,12 +47,13 @@ struct model_thread {
   size_t skipped;    /* ... and how many of them do not come */
   struct sweep *queue[QUEUE_MAX];
   size_t queue_count;
+  bool hurry;        /* something in it cannot wait for the next tick */
   uint64_t overflow; /* sweeps dropped since the last tick */
   struct gap gaps[GAPS_MAX];
   size_t gap_count;
 
   /* of the thread */
-  struct snapshot *newest; /* NULL until the first tick */
+  struct snapshot *newest; /* NULL until the first tick; changed with the lock held */
   struct tick_state *state;
   struct reach_target *self, *broker;
   struct sweep *pending[QUEUE_MAX]; /* kept for the next tick */
@@ -68,17 +69,37 @@ struct model_thread {
 
 /* --- from any thread --- */
 
+/* With the lock held, or on the thread itself. */
+static bool is_known(const struct model_thread *m, const struct sweep *sweep)
+{
+  uint32_t row;
+
+  return m->newest && snapshot_find_target(m->newest, (int64_t)sweep->target_key, &row) == 0;
+}
+
+/* A sweep that changes nothing about when the next tick comes waits for it: to wake the thread for each of a thousand
+ * costs more than the tick. */
+static bool waits_for_tick(const struct model_thread *m, const struct sweep *sweep)
+{
+  return sweep->kind != SWEEP_ROUND && sweep->target.state != TARGET_GONE && is_known(m, sweep) &&
+         m->queue_count < QUEUE_MAX / 2;
+}
+
 void model_thread_post(struct model_thread *m, struct sweep *sweep)
 {
-  bool full;
+  bool full, quiet;
 
   pthread_mutex_lock(&m->lock);
+  quiet = waits_for_tick(m, sweep);
   full = m->queue_count == QUEUE_MAX;
   if (full)
     m->overflow++;
   else
     m->queue[m->queue_count++] = sweep;
-  pthread_cond_signal(&m->changed);
+  if (!quiet) {
+    m->hurry = true;
+    pthread_cond_signal(&m->changed);
+  }
   pthread_mutex_unlock(&m->lock);
   if (full)
     sweep_free(sweep);
@@ -155,13 +176,6 @@ static struct sweep *self_sweep(struct model_thread *m)
   sweep->target.cpu_ns = (int64_t)cost_process_ns();
   sweep->end_ns = clock_mono_ns();
   return sweep;
-}
-
-static bool is_known(struct model_thread *m, const struct sweep *sweep)
-{
-  uint32_t row;
-
-  return m->newest && snapshot_find_target(m->newest, (int64_t)sweep->target_key, &row) == 0;
 }
 
 static bool is_pending(const struct model_thread *m, const struct sweep *round)
@@ -246,8 +260,12 @@ static void tell_gaps(struct model_thread *m, const struct gap *gaps, size_t cou
 
 static void publish(struct model_thread *m, struct snapshot *snapshot)
 {
-  snapshot_unref(m->newest);
+  struct snapshot *old = m->newest;
+
+  pthread_mutex_lock(&m->lock);
   m->newest = snapshot;
+  pthread_mutex_unlock(&m->lock);
+  snapshot_unref(old);
   m->setup.publish(m->setup.context, snapshot);
 }
 
@@ -307,9 +325,9 @@ static bool wait_for_work(struct model_thread *m, bool *ret_due)
   bool stopping;
 
   pthread_mutex_lock(&m->lock);
-  while (!m->stopping && m->queue_count == 0 && clock_mono_ns() < m->next_tick_ns &&
-         !first_tick_is_due(m))
+  while (!m->stopping && !m->hurry && clock_mono_ns() < m->next_tick_ns && !first_tick_is_due(m))
     wait_until_next(m);
+  m->hurry = false;
   stopping = m->stopping;
   count = m->queue_count;
   memcpy(taken, m->queue, count * sizeof(taken[0]));

@@ -240,21 +240,37 @@ int reach_file(const struct reach_target *target, const char *name, size_t most,
   return 0;
 }
 
-/* A descriptor of `stat` is kept: it is read again and again. */
+/* The descriptor is kept, since it is read again and again; the kernel gives all of it at once. */
+static int read_public_stat(const struct reach_target *target, char **ret_bytes, size_t *ret_length)
+{
+  struct remote *remote = target->remote;
+  char text[STAT_BYTES];
+  if (remote->stat_fd < 0)
+    remote->stat_fd = openat(target->procfd, "stat", O_RDONLY | O_CLOEXEC);
+  ssize_t got = remote->stat_fd < 0 ? -1 : pread(remote->stat_fd, text, sizeof text - 1, 0);
+  if (got <= 0)
+    return -ESRCH;
+  char *bytes = malloc((size_t)got + 1);
+  if (!bytes)
+    return -ENOMEM;
+  memcpy(bytes, text, (size_t)got);
+  bytes[got] = '\0';
+  *ret_bytes = bytes;
+  if (ret_length)
+    *ret_length = (size_t)got;
+  return 0;
+}
+
 static int read_public(const struct reach_target *target, const char *name, size_t most,
                        char **ret_bytes, size_t *ret_length)
 {
-  int *kept = strcmp(name, "stat") == 0 ? &target->remote->stat_fd : NULL;
-  int fd = kept && *kept >= 0 ? *kept : openat(target->procfd, name, O_RDONLY | O_CLOEXEC);
+  if (strcmp(name, "stat") == 0 && most >= STAT_BYTES)
+    return read_public_stat(target, ret_bytes, ret_length);
+  int fd = openat(target->procfd, name, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
-  int error = kept && lseek(fd, 0, SEEK_SET) != 0 ? -errno : 0;
-  if (!error)
-    error = reach_slurp(fd, most, ret_bytes, ret_length);
-  if (kept && !error)
-    *kept = fd;
-  else if (!kept || fd != *kept)
-    (void)close(fd); /* only read */
+  int error = reach_slurp(fd, most, ret_bytes, ret_length);
+  (void)close(fd); /* only read */
   return error;
 }
 
