@@ -371,10 +371,15 @@ static void nothing_but_what_is_named_is_given(void **state)
   reach_close(target);
 }
 
+/* And has mapped its new program: for an instant there is nothing but its stack. */
 static bool has_execed(void *context)
 {
-  char link[PATH_MAX];
-  return reach_link(context, "exe", link, sizeof link) == 0 && strcmp(link, directly.exe) != 0;
+  char link[PATH_MAX], *maps = NULL;
+  bool done = reach_link(context, "exe", link, sizeof link) == 0 &&
+              strcmp(link, directly.exe) != 0 &&
+              reach_file(context, "maps", 1 << 20, &maps, NULL) == 0 && strstr(maps, link);
+  free(maps);
+  return done;
 }
 
 static void memory_after_exec_is_that_of_the_new_program(void **state)
