@@ -274,6 +274,20 @@ static struct test_child program, program_that_execs, stuck, client;
 static bool is_stuck;
 static struct seen directly;
 
+/* Sees the program until the kernel calls none of its threads running, as it may for an instant one that waits. */
+static bool all_wait(void *context)
+{
+  struct seen *s = context;
+  see(program.pid, s);
+  size_t waiting = 0;
+  for (size_t i = 0; i < s->thread_count; i++)
+    waiting += stays(&s->threads[i]);
+  if (waiting == THREADS + 1)
+    return true;
+  forget(s);
+  return false;
+}
+
 static void nothing_is_left_to_the_client(void **state)
 {
   char bytes[sizeof secret];
@@ -292,7 +306,7 @@ static void all_is_read_as_before(void **state)
 {
   struct seen now = {0};
   (void)state;
-  see(program.pid, &now);
+  assert_true(test_until(all_wait, &now));
   assert_true(now.start_ticks == directly.start_ticks);
   assert_string_equal(now.maps, directly.maps);
   assert_string_equal(now.text, directly.text);
@@ -550,24 +564,11 @@ static void start_children(void)
   program_that_execs = test_child_start(exec_when_told, NULL, true); /* nobody else may tell it */
 }
 
-static bool all_wait(void *context)
-{
-  (void)context;
-  see(program.pid, &directly);
-  size_t waiting = 0;
-  for (size_t i = 0; i < directly.thread_count; i++)
-    waiting += stays(&directly.threads[i]);
-  if (waiting == THREADS + 1)
-    return true;
-  forget(&directly);
-  return false;
-}
-
 static int start(void **state)
 {
   (void)state;
   start_children();
-  if (!test_until(all_wait, NULL))
+  if (!test_until(all_wait, &directly))
     return -1;
   return broker_start(answer_call);
 }
