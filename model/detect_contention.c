@@ -9,7 +9,8 @@
 #include "model/sweep.h"
 
 #define SECOND_NS 1000000000ull
-#define HELD_BY ", held by " /* behind the name, in the object of a wait for a lock that many hold */
+/* Behind the name, in the object of a wait for a lock that many hold. */
+#define HELD_BY ", held by "
 
 enum { NAMED_MOST = 4, CONTESTS_MAX = 32, WAITERS_MAX = 16 };
 
