@@ -23,6 +23,7 @@
 #include "bpf/ladder.h"
 #include "collector/command.h"
 #include "collector/paths.h"
+#include "collector/prober.h"
 #include "collector/sandbox.h"
 #include "collector/snapshot_client.h"
 #include "collector/sources.h"
@@ -372,71 +373,117 @@ static const struct check checks[] = {
 };
 enum {
   CHECKS = sizeof(checks) / sizeof(checks[0]),
-  FINDINGS_MAX = CHECKS + LADDER_RUNGS_MOST + SOURCES_MAX
+  FINDINGS_MAX = CHECKS + LADDER_RUNGS_MOST + 1 + SOURCES_MAX /* 1: who holds up */
 };
 
 /* --- what runs here --- */
 
 struct census {
-  const struct source *source;
   unsigned readable, refused;
   char reason[SOURCE_REASON_BYTES]; /* of the first that is refused */
 };
 
-/* Is it read by a source that leaves nothing to those beneath it? */
-static bool is_taken(struct reach_target *target)
+/* All of them are asked, but for those beneath one that reads the whole. */
+static void ask_all(void *context, struct look *look)
 {
-  char reason[SOURCE_REASON_BYTES];
-
-  for (const struct source *const *source = sources; *source; source++)
-    if ((*source)->whole && (*source)->probe(target, reason) == SOURCE_MINE)
-      return true;
-  return false;
+  (void)context;
+  for (size_t i = 0; sources[i]; i++)
+    look->asked[i] = true;
 }
 
-static void count_process(struct census *census, pid_t pid)
+static void count_look(struct census censuses[SOURCES_MAX], const struct look *look)
 {
-  char reason[SOURCE_REASON_BYTES] = "";
-  struct reach_target *target = NULL;
-  int verdict;
+  for (size_t i = 0; sources[i]; i++) {
+    struct census *census = &censuses[i];
 
-  if (reach_open(pid, &target) < 0)
-    return; /* it has gone */
-  verdict = census->source->probe(target, reason);
-  if (verdict == SOURCE_MINE && census->source->beneath && is_taken(target))
-    verdict = SOURCE_NOT_MINE;
-  reach_close(target);
-  census->readable += verdict == SOURCE_MINE;
-  if (verdict == SOURCE_MINE_UNREADABLE && census->refused++ == 0)
-    memcpy(census->reason, reason, sizeof(reason));
+    if (!look->asked[i])
+      continue;
+    census->readable += look->verdicts[i] == SOURCE_MINE;
+    if (look->verdicts[i] == SOURCE_MINE_UNREADABLE && census->refused++ == 0)
+      memcpy(census->reason, look->reasons[i], sizeof(census->reason));
+  }
 }
 
-static void count_processes(struct census *census)
+/* Returns how many hold up who looks at them. */
+static unsigned count_some(struct census censuses[SOURCES_MAX], const pid_t *pids, size_t count)
+{
+  const struct prober_setup setup = {.plan = ask_all};
+  struct prober *prober;
+  unsigned held = 0;
+
+  for (size_t i = 0, done; i < count; i += done) {
+    bool all;
+
+    if (prober_start(pids + i, count - i, &setup, &prober) < 0)
+      return held; /* nobody is counted */
+    all = prober_wait(prober, &done);
+    for (size_t k = 0; k < done; k++)
+      count_look(censuses, prober_look(prober, k));
+    if (all) {
+      prober_free(prober);
+    } else { /* the prober is left to it */
+      held++;
+      done++;
+    }
+  }
+  return held;
+}
+
+/* Asks all sources about all processes. Returns how many of those hold up who looks at them. */
+static unsigned count_processes(struct census censuses[SOURCES_MAX])
 {
   pid_t *pids;
-  size_t count;
+  size_t count, others = 0;
+  unsigned held = 0;
 
   if (reach_pids(&pids, &count) < 0)
-    return; /* nobody is counted */
+    return 0; /* nobody is counted */
   for (size_t i = 0; i < count; i++)
     if (pids[i] != getpid() && pids[i] != broker_pid())
-      count_process(census, pids[i]);
+      pids[others++] = pids[i];
+  for (size_t i = 0; i < others; i += PROBER_LOOKS_MAX)
+    held += count_some(censuses, pids + i,
+                       others - i < PROBER_LOOKS_MAX ? others - i : PROBER_LOOKS_MAX);
   free(pids);
+  return held;
 }
 
 /* What a source reads, and how many processes of this machine that is now. */
-static void check_source(struct finding_of *f, const struct source *source)
+static void tell_source(struct finding_of *f, const struct source *source,
+                        const struct census *census)
 {
-  struct census census = {.source = source};
   char refused[64] = "";
 
-  count_processes(&census);
-  if (census.refused > 0) {
-    (void)snprintf(refused, sizeof(refused), ", %u more may not be read", census.refused);
-    memcpy(f->own_remedy, census.reason, sizeof(f->own_remedy));
+  if (census->refused > 0) {
+    (void)snprintf(refused, sizeof(refused), ", %u more may not be read", census->refused);
+    memcpy(f->own_remedy, census->reason, sizeof(f->own_remedy));
   }
-  found(f, census.refused > 0 ? LEVEL_LIMITED : LEVEL_OK, census.refused > 0 ? f->own_remedy : NULL,
-        "%u here now%s. %s", census.readable, refused, source->help);
+  found(f, census->refused > 0 ? LEVEL_LIMITED : LEVEL_OK,
+        census->refused > 0 ? f->own_remedy : NULL, "%u here now%s. %s", census->readable, refused,
+        source->help);
+  (void)snprintf(f->name, sizeof(f->name), "source %s", source->name);
+}
+
+static void tell_held(struct finding_of *f, unsigned held)
+{
+  if (held > 0)
+    found(f, LEVEL_LIMITED,
+          "impasse show targets names them; see what they run from: a file system that is gone?",
+          "%u hold up who looks at them, and are not read", held);
+  else
+    found(f, LEVEL_OK, NULL, "all of them can be looked at without delay");
+  (void)snprintf(f->name, sizeof(f->name), "processes");
+}
+
+static size_t find_sources(struct finding_of *list)
+{
+  struct census censuses[SOURCES_MAX] = {0};
+  size_t count = 0;
+
+  tell_held(&list[count++], count_processes(censuses));
+  for (size_t i = 0; sources[i]; i++)
+    tell_source(&list[count++], sources[i], &censuses[i]);
+  return count;
 }
 
 /* Programs for the kernel, each tried. */
@@ -467,12 +514,7 @@ static size_t find_all(struct finding_of list[FINDINGS_MAX])
     (void)snprintf(f->name, sizeof(f->name), "%s", checks[i].name);
   }
   count += find_rungs(&list[count]);
-  for (const struct source *const *source = sources; *source && count < FINDINGS_MAX; source++) {
-    struct finding_of *f = &list[count++];
-
-    check_source(f, *source);
-    (void)snprintf(f->name, sizeof(f->name), "source %s", (*source)->name);
-  }
+  count += find_sources(&list[count]);
   return count;
 }
 

@@ -15,6 +15,7 @@
 #include "collector/discovery.h"
 #include "collector/model_thread.h"
 #include "collector/options.h"
+#include "collector/prober.h"
 #include "collector/quota.h"
 #include "collector/sandbox.h"
 #include "collector/sources.h"
@@ -23,13 +24,24 @@
 #include "probe/reach/broker.h"
 #include "probe/reach/reach.h"
 
-enum { TARGETS_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
+enum { TARGETS_MAX = 64, HELD_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
 #define STOP_PATIENCE_NS CLOCK_NS_PER_S
+/* A look that has not ended after this is told. */
+#define HELD_PATIENCE_NS CLOCK_NS_PER_S
 
 /* A process that has a row though nothing reads it. */
 struct told {
   uint64_t key;
   uint8_t tag; /* of the source that would read it, or SOURCE_TAG_NONE */
+};
+
+/* A process that holds up who looks at it: the last one of its prober. */
+struct held {
+  struct prober *prober;
+  pid_t pid;
+  size_t index;
+  uint64_t since_ns;
+  uint64_t told_key; /* 0: not yet */
 };
 
 struct sampler {
@@ -47,12 +59,15 @@ struct sampler {
   int64_t uids[QUOTA_MAX]; /* of their targets when they were opened */
   size_t worker_count;
   bool stopping;
-  bool reap; /* a worker has ended */
+  bool reap; /* a worker has ended, or a prober */
 
   /* of the discovery thread */
   struct discovery *discovery;
   struct told told[TARGETS_MAX];
   size_t told_count;
+  struct held held[HELD_MAX];
+  size_t held_count;
+  bool told_held_full;
   bool passed_once;
   bool told_left_out;
   bool told_broker_gone;
@@ -316,17 +331,6 @@ static void tell_gone(struct sampler *s)
   }
 }
 
-/* What came of asking every source about one process. */
-struct look {
-  pid_t pid;
-  struct reach_target *target;
-  bool wanted;                      /* by pid or command: whatever a source says */
-  size_t read;                      /* by so many sources by now */
-  bool whole;                       /* by one that leaves nothing to those beneath it */
-  size_t expect;                    /* so many sweeps */
-  char reason[SOURCE_REASON_BYTES]; /* of the last source that could not tell */
-};
-
 /* Its worker, where the source reads the target already; call it with the lock held. */
 static struct worker *find_worker(const struct sampler *s, uint64_t target_key, uint8_t tag)
 {
@@ -359,8 +363,35 @@ static void stop_beneath(struct sampler *s, uint64_t target_key)
   pthread_mutex_unlock(&s->lock);
 }
 
+/* --- what came of asking every source about one process --- */
+
+struct outcome {
+  size_t read;   /* by so many sources by now */
+  bool whole;    /* by one that leaves nothing to those beneath it */
+  size_t expect; /* so many sweeps */
+};
+
+/* On a prober's thread. A process that is not wanted by its pid or command may still be wanted by the name that it gives
+ * itself. */
+static void plan(void *context, struct look *look)
+{
+  struct sampler *s = context;
+  uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
+  bool whole = false;
+
+  look->wanted = is_wanted(s, look->target);
+  for (size_t i = 0; sources[i]; i++) {
+    bool read = is_read_by(s, key, sources[i]->tag);
+
+    whole |= read && sources[i]->whole;
+    look->asked[i] =
+        !read && !(sources[i]->beneath && whole) && (look->wanted || sources[i]->names_itself);
+  }
+}
+
 /* The source says that it is one of its own. */
-static void begin_to_read(struct sampler *s, struct look *look, const struct source *source)
+static void begin_to_read(struct sampler *s, struct look *look, const struct source *source,
+                          struct outcome *outcome)
 {
   uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
   char reason[SOURCE_REASON_BYTES];
@@ -376,91 +407,248 @@ static void begin_to_read(struct sampler *s, struct look *look, const struct sou
   error = watch(s, own, source, look->wanted);
   if (error == 0) {
     forget_told(s, key, source->tag);
-    look->read++;
-    look->expect++;
-    look->whole |= source->whole;
+    outcome->read++;
+    outcome->expect++;
+    outcome->whole |= source->whole;
     if (source->whole)
       stop_beneath(s, key);
   } else if (error == -EDQUOT) {
     (void)snprintf(reason, sizeof(reason), "left out: %s; name it with --target",
                    room_words(error));
-    look->expect += tell_unreadable(s, look->target, source, reason);
+    outcome->expect += tell_unreadable(s, look->target, source, reason);
   }
 }
 
-static void ask_source(struct sampler *s, struct look *look, const struct source *source)
+static void take_verdict(struct sampler *s, struct look *look, size_t i, struct outcome *outcome)
 {
-  char text[SOURCE_REASON_BYTES] = "";
-  int verdict = source->probe(look->target, text);
-
-  switch (verdict) {
-  case SOURCE_NOT_MINE:
-    break;
-  case SOURCE_MINE:
-    begin_to_read(s, look, source);
-    break;
-  case SOURCE_MINE_UNREADABLE:
-    if (look->wanted) /* else nobody asked for it as far as can be told */
-      look->expect += tell_unreadable(s, look->target, source, text);
-    break;
-  default:
-    memcpy(look->reason, text, sizeof(text));
-  }
+  if (look->verdicts[i] == SOURCE_MINE)
+    begin_to_read(s, look, sources[i], outcome);
+  else if (look->verdicts[i] == SOURCE_MINE_UNREADABLE &&
+           look->wanted) /* else nobody asked for it as far as can be told */
+    outcome->expect += tell_unreadable(s, look->target, sources[i], look->reasons[i]);
 }
 
-/* Asks every source that may read it. One that is not wanted by its pid or command may still be
- * wanted by the name that it gives itself. */
-static void look_at(struct sampler *s, struct look *look)
+/* What the last source said that could not tell, or that there is none for it. */
+static void tell_unread(struct sampler *s, struct look *look, struct outcome *outcome)
 {
-  uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
+  const char *reason = NULL;
   char none[SOURCE_REASON_BYTES];
 
-  look->wanted = is_wanted(s, look->target);
-  for (const struct source *const *source = sources; *source; source++) {
-    if ((*source)->beneath && look->whole)
+  for (size_t i = 0; sources[i]; i++)
+    if (look->asked[i] && look->verdicts[i] < 0)
+      reason = look->reasons[i];
+  sources_write_none(none, sizeof(none));
+  outcome->expect = tell_unreadable(s, look->target, NULL, reason && *reason ? reason : none);
+}
+
+static void take_verdicts(struct sampler *s, struct look *look, struct outcome *outcome)
+{
+  uint64_t key = TARGET_KEY(reach_start_ticks(look->target), look->pid);
+
+  for (size_t i = 0; sources[i]; i++) {
+    if (sources[i]->beneath && outcome->whole)
       continue;
-    if (is_read_by(s, key, (*source)->tag)) {
-      look->read++;
-      look->whole |= (*source)->whole;
-    } else if (look->wanted || (*source)->names_itself) {
-      ask_source(s, look, *source);
+    if (is_read_by(s, key, sources[i]->tag)) {
+      outcome->read++;
+      outcome->whole |= sources[i]->whole;
+    } else if (look->asked[i]) {
+      take_verdict(s, look, i, outcome);
     }
   }
-  if (look->read > 0) {
+  if (outcome->read > 0)
     forget_told(s, key, SOURCE_TAG_NONE);
-  } else if (look->wanted && s->target_count > 0 && look->expect == 0) {
-    sources_write_none(none, sizeof(none));
-    look->expect = tell_unreadable(s, look->target, NULL, *look->reason ? look->reason : none);
-  }
+  else if (look->wanted && s->target_count > 0 && outcome->expect == 0)
+    tell_unread(s, look, outcome);
 }
 
 /* Nobody else would find anything in it: it need not be looked at again. */
-static bool is_settled(const struct look *look)
+static bool is_settled(const struct outcome *outcome)
 {
   size_t may = 0;
 
   for (const struct source *const *source = sources; *source; source++)
-    may += !((*source)->beneath && look->whole);
-  return look->read == may;
+    may += !((*source)->beneath && outcome->whole);
+  return outcome->read == may;
 }
 
 /* Returns how many sweeps are to be expected from it. */
-static size_t look(struct sampler *s, pid_t pid, uint64_t now_ns)
+static size_t take_look(struct sampler *s, struct look *look, uint64_t now_ns)
 {
   uint64_t begin = cost_thread_ns(), start_ticks = 0;
-  struct look look = {.pid = pid};
-  int error = reach_open(pid, &look.target);
+  struct outcome outcome = {0};
 
-  if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
-    tell_left_out(s, error);
-  if (error == 0) {
-    start_ticks = reach_start_ticks(look.target);
-    look_at(s, &look);
-    reach_close(look.target);
+  if (look->error == -EMFILE || look->error == -ENFILE || look->error == -ENOMEM)
+    tell_left_out(s, look->error);
+  if (look->error == 0) {
+    start_ticks = reach_start_ticks(look->target);
+    take_verdicts(s, look, &outcome);
   }
-  discovery_looked(s->discovery, pid, start_ticks, is_settled(&look), cost_thread_ns() - begin,
-                   now_ns);
-  return look.expect;
+  discovery_looked(s->discovery, look->pid, start_ticks, is_settled(&outcome),
+                   look->cost_ns + cost_thread_ns() - begin, now_ns);
+  return outcome.expect;
+}
+
+/* --- who holds up those that look --- */
+
+static bool is_held(const struct sampler *s, pid_t pid)
+{
+  for (size_t i = 0; i < s->held_count; i++)
+    if (s->held[i].pid == pid)
+      return true;
+  return false;
+}
+
+static void hold(struct sampler *s, struct prober *prober, pid_t pid, size_t index)
+{
+  s->held[s->held_count++] =
+      (struct held){.prober = prober, .pid = pid, .index = index, .since_ns = clock_mono_ns()};
+}
+
+/* Nothing of it is read but what the kernel tells without asking it. Returns how many sweeps that makes. */
+static size_t tell_held(struct sampler *s, struct held *held)
+{
+  struct reach_target *target = NULL;
+  char reason[SOURCE_REASON_BYTES];
+  size_t told = 0;
+
+  if (held->told_key || clock_mono_ns() < held->since_ns + HELD_PATIENCE_NS ||
+      reach_open(held->pid, &target) < 0)
+    return 0;
+  held->told_key = TARGET_KEY(reach_start_ticks(target), held->pid);
+  (void)snprintf(reason, sizeof(reason),
+                 "process %d holds up who looks at it: what it runs from (a file system, a page of "
+                 "memory) does not answer",
+                 (int)held->pid);
+  if (is_wanted(s, target))
+    told = tell_unreadable(s, target, NULL, reason);
+  reach_close(target);
+  return told;
+}
+
+/* Takes what those who looked have found at last, and tells of those who still do not answer. Returns how many sweeps are
+ * to be expected. */
+static size_t see_to_held(struct sampler *s, uint64_t now_ns)
+{
+  size_t expected = 0;
+
+  for (size_t i = 0; i < s->held_count; i++) {
+    struct held held = s->held[i];
+
+    if (!prober_ended(held.prober)) {
+      expected += tell_held(s, &s->held[i]);
+      continue;
+    }
+    s->held[i--] = s->held[--s->held_count];
+    s->told_held_full = false;
+    if (held.told_key)
+      forget_told(s, held.told_key, SOURCE_TAG_NONE);
+    expected += take_look(s, prober_look(held.prober, held.index), now_ns);
+    prober_free(held.prober);
+  }
+  return expected;
+}
+
+static void tell_held_full(struct sampler *s)
+{
+  if (!s->told_held_full)
+    model_thread_gap(s->model,
+                     "processes that do not answer hold up those who look: no others are found",
+                     clock_wall_ms(), VALUE_UNKNOWN, (int64_t)s->held_count);
+  s->told_held_full = true;
+}
+
+static void on_prober_end(void *context)
+{
+  on_end(context);
+}
+
+/* The first tick should know of them, if they take only a little longer than others. Returns how many sweeps are to be
+ * expected. */
+static size_t await_held(struct sampler *s)
+{
+  uint64_t deadline = clock_mono_ns() + HELD_PATIENCE_NS;
+  struct timespec until = clock_timespec(deadline);
+  size_t expected = 0;
+
+  while (s->held_count > 0 && clock_mono_ns() < deadline) {
+    bool stopping;
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->stopping && !s->reap)
+      (void)pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    s->reap = false;
+    stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    if (stopping)
+      break;
+    expected += see_to_held(s, clock_mono_ns());
+  }
+  return expected;
+}
+
+/* --- looking at many --- */
+
+static bool is_ours(pid_t pid)
+{
+  return pid == getpid() || pid == broker_pid();
+}
+
+static size_t list_next(struct sampler *s, pid_t pids[PROBER_LOOKS_MAX], uint64_t now_ns)
+{
+  size_t count = 0;
+  pid_t pid;
+
+  while (count < PROBER_LOOKS_MAX && (pid = discovery_next(s->discovery, now_ns)) != 0) {
+    if (is_ours(pid))
+      discovery_looked(s->discovery, pid, 0, true, 0, now_ns);
+    else if (!is_held(s, pid))
+      pids[count++] = pid;
+  }
+  return count;
+}
+
+/* Looks at the first of them, all where nobody is held up. Returns at how many; *expected grows by their sweeps. */
+static size_t look_at_some(struct sampler *s, const pid_t *pids, size_t count, uint64_t now_ns,
+                           size_t *expected)
+{
+  const struct prober_setup setup = {.plan = plan, .ended = on_prober_end, .context = s};
+  struct prober *prober;
+  size_t done;
+  int error = prober_start(pids, count, &setup, &prober);
+
+  if (error < 0) { /* the next slice looks at them */
+    tell_left_out(s, error);
+    for (size_t i = 0; i < count; i++)
+      discovery_looked(s->discovery, pids[i], 0, false, 0, now_ns);
+    return count;
+  }
+  bool all = prober_wait(prober, &done);
+  for (size_t i = 0; i < done; i++)
+    *expected += take_look(s, prober_look(prober, i), now_ns);
+  if (all) {
+    prober_free(prober);
+    return done;
+  }
+  hold(s, prober, pids[done], done);
+  return done + 1;
+}
+
+/* Returns how many sweeps are to be expected. */
+static size_t look_at_all(struct sampler *s, uint64_t now_ns)
+{
+  pid_t pids[PROBER_LOOKS_MAX];
+  size_t count, expected = 0;
+
+  while ((count = list_next(s, pids, now_ns)) > 0) {
+    for (size_t i = 0; i < count;) {
+      if (s->held_count == HELD_MAX) {
+        tell_held_full(s);
+        return expected;
+      }
+      i += look_at_some(s, pids + i, count - i, now_ns, &expected);
+    }
+  }
+  return expected;
 }
 
 /* --- the discovery thread --- */
@@ -526,10 +714,11 @@ static void pass(struct sampler *s)
 {
   int error;
   uint64_t now = clock_mono_ns();
-  size_t count, expected = 0;
-  pid_t *pids, pid;
+  size_t count, expected;
+  pid_t *pids;
 
   reap_workers(s, now);
+  (void)see_to_held(s, now); /* counted only until the first tick */
   tell_gone(s);
   error = reach_pids(&pids, &count);
   if (error == -ECONNRESET)
@@ -538,11 +727,9 @@ static void pass(struct sampler *s)
     return; /* /proc or memory is short: the next tick tries again */
   (void)discovery_list(s->discovery, pids, count, now); /* -ENOMEM: the same */
   free(pids);
-  while ((pid = discovery_next(s->discovery, now)) != 0)
-    if (pid != getpid() && pid != broker_pid())
-      expected += look(s, pid, now);
-    else
-      discovery_looked(s->discovery, pid, 0, true, 0, now);
+  expected = look_at_all(s, now);
+  if (!s->passed_once)
+    expected += await_held(s);
   if (!s->passed_once)
     model_thread_begin(s->model, expected);
   s->passed_once = true;
@@ -632,10 +819,23 @@ int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sample
   return 0;
 }
 
+/* Returns how many cannot be freed. */
+static size_t free_held(struct sampler *s)
+{
+  size_t left = 0;
+
+  for (size_t i = 0; i < s->held_count; i++)
+    if (prober_ended(s->held[i].prober))
+      prober_free(s->held[i].prober);
+    else
+      left++;
+  return left;
+}
+
 void sampler_stop(struct sampler *s)
 {
   uint64_t deadline = clock_mono_ns() + STOP_PATIENCE_NS;
-  bool left_behind = false;
+  bool left_behind;
 
   if (!s)
     return;
@@ -646,12 +846,13 @@ void sampler_stop(struct sampler *s)
     worker_stop(s->workers[i]);
   pthread_mutex_unlock(&s->lock);
   (void)pthread_join(s->thread, NULL); /* a thread of ours that was started */
+  left_behind = free_held(s) > 0;
   for (size_t i = 0; i < s->worker_count; i++) {
     worker_stop(s->workers[i]); /* those that the last pass started */
     left_behind |= worker_join(s->workers[i], deadline) < 0;
   }
   model_thread_end(s->model); /* whoever is published to goes next */
-  if (!left_behind)           /* else it may still post to the model: all of it stays */
+  if (!left_behind)           /* else somebody may still use it: all of it stays */
     sampler_free(s);
 }
 
