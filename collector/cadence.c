@@ -2,6 +2,7 @@
 #include "collector/cadence.h"
 
 #define MILLION UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 static uint64_t smooth(uint64_t old, uint64_t now)
 {
@@ -63,6 +64,22 @@ uint64_t cadence_sweep_ns(const struct cadence *cadence)
   return interval_of(cadence, cpu_ns, budget(cadence) - parts);
 }
 
+uint64_t cadence_sweep_load(const struct cadence *cadence)
+{
+  return cadence->sweep_cpu_ns * NS_PER_S / cadence_sweep_ns(cadence);
+}
+
+uint64_t cadence_quiet_ns(const struct cadence *cadence, uint64_t all_ns_per_s)
+{
+  uint64_t alone = cadence_sweep_ns(cadence), may = budget(cadence) * (NS_PER_S / MILLION);
+  uint64_t times = (all_ns_per_s + may - 1) / may;
+  uint64_t most = CADENCE_QUIET_MAX_NS / cadence->interval_ns * cadence->interval_ns;
+
+  if (times <= 1 || alone >= most)
+    return alone;
+  return times < most / alone ? alone * times : most;
+}
+
 uint64_t cadence_round_ns(const struct cadence *cadence)
 {
   uint64_t part_ns = cadence_part_ns(cadence), all = budget(cadence);
@@ -77,6 +94,13 @@ uint64_t cadence_round_ns(const struct cadence *cadence)
 uint64_t cadence_next(uint64_t now_ns, uint64_t interval_ns)
 {
   return (now_ns / interval_ns + 1) * interval_ns;
+}
+
+uint64_t cadence_next_turn(uint64_t now_ns, uint64_t interval_ns, uint64_t step_ns, uint64_t turn)
+{
+  uint64_t late = turn * step_ns % interval_ns;
+
+  return now_ns < late ? late : cadence_next(now_ns - late, interval_ns) + late;
 }
 
 uint64_t cadence_backoff_ns(unsigned failures)

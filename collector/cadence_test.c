@@ -128,6 +128,41 @@ static void instants_are_multiples_of_the_interval(void **state)
   assert_int_equal(cadence_next(S, S), 2 * S);
 }
 
+static void many_targets_share_a_budget(void **state)
+{
+  struct cadence cadence = {.interval_ns = S};
+
+  (void)state;
+  cadence_sweep_cost(&cadence, MS / 10);
+  assert_int_equal(cadence_sweep_load(&cadence), MS / 10);
+  assert_int_equal(cadence_quiet_ns(&cadence, 10 * MS), S);
+  assert_int_equal(cadence_quiet_ns(&cadence, 10 * MS + 1), 2 * S);
+  assert_int_equal(cadence_quiet_ns(&cadence, 40 * MS), 4 * S);
+  assert_int_equal(cadence_quiet_ns(&cadence, 1000 * MS), CADENCE_QUIET_MAX_NS);
+  cadence_sweep_cost(&cadence, 65 * MS); /* costly by itself: as often as it alone may be */
+  assert_int_equal(cadence_sweep_load(&cadence), 65 * MS / 7);
+  assert_int_equal(cadence_quiet_ns(&cadence, 40 * MS), 7 * S);
+}
+
+static void a_long_interval_wished_for_stays(void **state)
+{
+  struct cadence cadence = {.interval_ns = 60 * S};
+
+  (void)state;
+  cadence_sweep_cost(&cadence, MS);
+  assert_int_equal(cadence_quiet_ns(&cadence, 1000 * MS), 60 * S);
+}
+
+static void quiet_targets_take_turns(void **state)
+{
+  (void)state;
+  assert_int_equal(cadence_next_turn(20 * S, 5 * S, S, 0), 25 * S);
+  assert_int_equal(cadence_next_turn(20 * S, 5 * S, S, 2), 22 * S);
+  assert_int_equal(cadence_next_turn(22 * S, 5 * S, S, 2), 27 * S);
+  assert_int_equal(cadence_next_turn(22 * S, 5 * S, S, 7), 27 * S);
+  assert_int_equal(cadence_next_turn(S, 5 * S, S, 3), 3 * S);
+}
+
 static void failures_in_a_row_are_retried_ever_later(void **state)
 {
   (void)state;
@@ -149,6 +184,9 @@ int main(void)
       cmocka_unit_test(a_large_target_has_its_hot_part_each_second),
       cmocka_unit_test(sweeps_and_parts_together_stay_within_the_budget),
       cmocka_unit_test(instants_are_multiples_of_the_interval),
+      cmocka_unit_test(many_targets_share_a_budget),
+      cmocka_unit_test(a_long_interval_wished_for_stays),
+      cmocka_unit_test(quiet_targets_take_turns),
       cmocka_unit_test(failures_in_a_row_are_retried_ever_later),
   };
 

@@ -46,6 +46,7 @@ struct held {
 
 struct sampler {
   uint64_t interval_ns;
+  struct budget budgets[SOURCE_TAG_NONE]; /* by the tag of the source */
   bool exact;
   void (*told_exact)(const char *name, const char *text);
   char *targets[TARGETS_MAX];
@@ -203,6 +204,7 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
                  bool wanted)
 {
   struct worker_setup setup = {.interval_ns = s->interval_ns,
+                               .budget = &s->budgets[source->tag],
                                .exact = s->exact,
                                .post = on_sweep,
                                .ended = on_end,

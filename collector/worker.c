@@ -56,6 +56,11 @@ struct worker {
   unsigned failures;    /* in a row */
   int64_t sweep_cpu_ns; /* of the last full sweep */
   int64_t beside_ns_per_s;
+  uint64_t load_ns_per_s; /* its part of what all targets of its source cost */
+  uint64_t all_ns_per_s;  /* what they do */
+  int64_t cpu_ns;         /* of the target at the last full sweep; VALUE_UNKNOWN not told */
+  size_t actors;          /* that it had then */
+  bool quiet;             /* nothing has happened in it since the sweep before */
   uint64_t next_sweep_ns;
   uint64_t next_part_ns;  /* UINT64_MAX: sweeps come as often */
   uint64_t next_round_ns; /* UINT64_MAX: nothing is blocked */
@@ -129,6 +134,39 @@ static uint64_t lasting_ns(const struct sweep *sweep, uint64_t cpu_ns)
   return cpu_ns > sweep->passing_ns ? cpu_ns - sweep->passing_ns : 0;
 }
 
+static void tell_load(struct worker *w, uint64_t now_ns_per_s)
+{
+  if (w->setup.budget)
+    w->all_ns_per_s = budget_change(w->setup.budget, w->load_ns_per_s, now_ns_per_s);
+  w->load_ns_per_s = now_ns_per_s;
+}
+
+/* A hundredth of a second is the least that the kernel tells of processor time. */
+static bool nothing_happened(const struct worker *w, const struct sweep *sweep)
+{
+  const struct sweep_target *target = &sweep->target;
+
+  if (target->cpu_ns == VALUE_UNKNOWN || target->cpu_ns != w->cpu_ns || sweep->wait_count > 0 ||
+      sweep->table_count > 0 || sweep->actor_count != w->actors || target->state != TARGET_RUNNING)
+    return false;
+  for (size_t i = 0; i < sweep->actor_count; i++)
+    if (sweep->actors[i].depth > 0)
+      return false;
+  return true;
+}
+
+static void judge_quiet(struct worker *w, const struct sweep *sweep)
+{
+  w->quiet = sweep->kind == SWEEP_FULL && !w->source->part && nothing_happened(w, sweep);
+  w->cpu_ns = sweep->target.cpu_ns;
+  w->actors = sweep->actor_count;
+}
+
+static uint64_t sweep_interval_ns(const struct worker *w)
+{
+  return w->quiet ? cadence_quiet_ns(&w->cadence, w->all_ns_per_s) : cadence_sweep_ns(&w->cadence);
+}
+
 /* What reading the target costs, as of now. */
 static void fill_cost(struct worker *w, struct sweep *sweep, int64_t cpu_ns)
 {
@@ -140,13 +178,15 @@ static void fill_cost(struct worker *w, struct sweep *sweep, int64_t cpu_ns)
   } else {
     cadence_sweep_cost(&w->cadence, (uint64_t)cpu_ns);
     w->sweep_cpu_ns = cpu_ns;
+    tell_load(w, cadence_sweep_load(&w->cadence));
+    judge_quiet(w, sweep);
   }
   if (target->beside_ns_per_s != VALUE_UNKNOWN)
     w->beside_ns_per_s = target->beside_ns_per_s;
   target->beside_ns_per_s = w->beside_ns_per_s;
   part_ns = cadence_part_ns(&w->cadence);
   target->sweep_cpu_ns = w->sweep_cpu_ns;
-  target->interval_ns = (int64_t)cadence_sweep_ns(&w->cadence);
+  target->interval_ns = (int64_t)sweep_interval_ns(w);
   if (part_ns > 0) {
     target->part_cpu_ns = (int64_t)w->cadence.part_cpu_ns;
     target->part_interval_ns = (int64_t)part_ns;
@@ -259,13 +299,23 @@ static void open_session(struct worker *w)
     (void)post(w, sweep, begin); /* nobody can be unwanted who has no name */
 }
 
+static uint64_t next_sweep(const struct worker *w, uint64_t now_ns)
+{
+  uint64_t interval_ns = sweep_interval_ns(w);
+
+  if (!w->quiet)
+    return cadence_next(now_ns, interval_ns);
+  return cadence_next_turn(now_ns, interval_ns, w->setup.interval_ns,
+                           (uint64_t)reach_pid(w->target));
+}
+
 /* When the next reads are due, after a full sweep or a part. */
 static void schedule(struct worker *w, bool full, bool blocked)
 {
   uint64_t now = clock_mono_ns(), part_ns = cadence_part_ns(&w->cadence);
 
   if (full)
-    w->next_sweep_ns = cadence_next(now, cadence_sweep_ns(&w->cadence));
+    w->next_sweep_ns = next_sweep(w, now);
   w->next_part_ns = part_ns ? cadence_next(now, part_ns) : UINT64_MAX;
   w->next_round_ns = blocked ? now + cadence_round_ns(&w->cadence) : UINT64_MAX;
 }
@@ -478,6 +528,7 @@ static void *worker_run(void *argument)
   answer_asks(w, true);
   if (w->session)
     w->source->close(w->session);
+  tell_load(w, 0);
   atomic_store(&w->ended, true);
   w->setup.ended(w->setup.context);
   return NULL;
@@ -526,7 +577,7 @@ int worker_start(struct reach_target *target, const struct source *source,
   w->cadence.interval_ns = setup->interval_ns;
   w->cadence.budget_permille = source->budget_permille;
   w->cadence.has_parts = source->part != NULL;
-  w->sweep_cpu_ns = w->beside_ns_per_s = VALUE_UNKNOWN;
+  w->sweep_cpu_ns = w->beside_ns_per_s = w->cpu_ns = VALUE_UNKNOWN;
   w->next_round_ns = w->next_part_ns = UINT64_MAX;
   pthread_mutex_init(&w->lock, NULL);
   w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

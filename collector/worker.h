@@ -9,6 +9,9 @@
  * A target whose sweeps cost more than their budget allows at the wished interval has parts between
  * them, where its source can make them (cadence.h).
  *
+ * Where all targets of its source together cost more than one budget, a target in which nothing happens is read less
+ * often, until something does.
+ *
  * A slow target holds up its own worker and nobody else. Not here: which processes are targets
  * (sampler.c), what rows mean (model).
  */
@@ -19,6 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "collector/budget.h"
 #include "model/feed.h"
 #include "model/sweep.h"
 #include "probe/source.h"
@@ -27,7 +31,8 @@ struct worker;
 
 struct worker_setup {
   uint64_t interval_ns;
-  bool exact; /* the source's probes are wanted, too */
+  struct budget *budget; /* of all targets of the source; NULL: each has its own alone */
+  bool exact;            /* the source's probes are wanted, too */
   /* All are called on the worker's thread. */
   void (*post)(void *context, struct sweep *sweep); /* takes the sweep over */
   void (*ended)(void *context);                     /* worker_ended() is true from now on */
