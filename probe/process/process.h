@@ -13,7 +13,7 @@
 
 /* What seldom changes of a process (user, control group, limit) is read again every PROCESS_KEPT_NS, and kept meanwhile.
  * Begins as zeros. */
-#define PROCESS_KEPT_NS UINT64_C(10000000000)
+#define PROCESS_KEPT_NS UINT64_C(30000000000)
 struct process_kept {
   uint64_t read_ns; /* 0: not yet */
   int64_t uid, memory_limit_bytes;

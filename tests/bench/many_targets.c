@@ -4,7 +4,10 @@
  * costs where nobody is to be read: discovery among sleeping processes. The baseline of the same run is a listing of all
  * of their threads once a second, as top -H makes it: open, read and close /proc/PID/task/TID/stat of each.
  *
- *   bench_many_targets [-s SECONDS] [PROCESSES...]   (50 200 1000 by default, then discovery; read for 10 s)
+ *   bench_many_targets [-s SECONDS] [-d SLEEPING] [PROCESSES...]   (-s 10 -d 10000 50 200 1000 by default)
+ *
+ * Other processes that begin and end on the machine are looked at, too: for figures that can be compared give it a pid
+ * namespace of its own (unshare --pid --fork --mount-proc).
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -241,16 +244,20 @@ static void run(size_t count, size_t sleepers, bool listens, const char *what)
 int main(int argc, char **argv)
 {
   static const size_t counts[] = {50, 200, 1000};
+  size_t sleeping = 0;
   int option;
   (void)setvbuf(stdout, NULL, _IOLBF, 0); /* cannot fail before the first output */
-  while ((option = getopt(argc, argv, "s:")) == 's')
-    seconds = (unsigned)strtoul(optarg, NULL, 10);
+  while ((option = getopt(argc, argv, "s:d:")) != -1)
+    if (option == 's')
+      seconds = (unsigned)strtoul(optarg, NULL, 10);
+    else if (option == 'd')
+      sleeping = strtoul(optarg, NULL, 10);
+  bool all = optind == argc && !sleeping;
   for (int i = optind; i < argc; i++)
     run(strtoul(argv[i], NULL, 10), SLEEPERS, true, "listening processes of 4 threads");
-  if (optind < argc)
-    return 0;
-  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+  for (size_t i = 0; all && i < sizeof counts / sizeof *counts; i++)
     run(counts[i], SLEEPERS, true, "listening processes of 4 threads");
-  run(10000, 0, false, "sleeping processes of 1 thread");
+  if (all || sleeping)
+    run(all ? 10000 : sleeping, 0, false, "sleeping processes of 1 thread");
   return 0;
 }
