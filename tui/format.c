@@ -233,6 +233,8 @@ const char *format_cell(char buffer[FORMAT_SIZE], const struct snapshot *s, enum
   if (relation == RELATION_ACTORS && (column == ACTORS_DEPTH || column == ACTORS_CAPACITY) &&
       value.known && snapshot_enum(s, relation, ACTORS_DEPTH_UNIT, row) == DEPTH_BYTES)
     return format_bytes(buffer, value.integer);
+  if (relation == RELATION_TABLES && column == TABLES_MAX_WAIT_US && value.known && !value.integer)
+    return strcpy(buffer, "none"); /* that ended: others may last */
   return format_value(buffer, relation, column, value, snapshot_about(s).now.wall_ms);
 }
 

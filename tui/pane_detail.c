@@ -134,7 +134,9 @@ static void draw_columns(struct lines *lines, const struct snapshot *s, uint32_t
     const struct column *info = &relation_info(RELATION_ACTORS)->columns[column];
     char buffer[FORMAT_SIZE], heading[FORMAT_SIZE];
 
-    if (is_told(column) || !snapshot_value(s, RELATION_ACTORS, column, row).known)
+    if (is_told(column) || !snapshot_value(s, RELATION_ACTORS, column, row).known ||
+        (column == ACTORS_DEPTH_UNIT &&
+         !snapshot_value(s, RELATION_ACTORS, ACTORS_DEPTH, row).known))
       continue;
     if (shown++ % across == 0)
       visible = lines_next(lines, &pen);

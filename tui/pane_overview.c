@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/maker.h"
 #include "tui/alertline.h"
 #include "tui/format.h"
 #include "tui/mailbox.h"
@@ -27,6 +28,7 @@
 #define TREND_PARTS 20 /* a twentieth more or less is a trend */
 #define TREE_LINES_MAX 100u
 #define TREE_SIBLINGS_MAX 4u
+#define TREE_MEMBERS_MAX 6u
 #define WIDE_COLUMNS 120u
 #define INDENTED_COLUMNS 60u
 
@@ -35,6 +37,7 @@ struct memory {
   struct waittree tree;
   uint32_t alerts[TOP_MAX], mailboxes[TOP_MAX], tables[TOP_MAX];
   uint32_t alert_count, mailbox_count, table_count;
+  bool several; /* processes are shown: their names must tell things of one name apart */
 };
 
 struct panel {
@@ -58,6 +61,16 @@ static int64_t table_score(const struct snapshot *s, uint32_t row)
   return share * 10000000 + readers + writers;
 }
 
+static bool several_targets(const struct snapshot *s)
+{
+  uint32_t count = 0;
+
+  for (uint32_t row = 0; row < snapshot_rows(s, RELATION_TARGETS) && count < 2; row++)
+    count += !maker_is_row(s, row) &&
+             snapshot_enum(s, RELATION_TARGETS, TARGETS_STATE, row) != TARGET_GONE;
+  return count > 1;
+}
+
 static void renew(struct memory *m, const struct view *view)
 {
   const struct snapshot *s = view->snapshot;
@@ -65,6 +78,7 @@ static void renew(struct memory *m, const struct view *view)
   if (m->generation == view->generation)
     return;
   m->generation = view->generation;
+  m->several = several_targets(s);
   m->alert_count = ranking_top(s, RELATION_ALERTS, rules_alert_urgency, m->alerts, TOP_MAX);
   m->mailbox_count = ranking_top(s, RELATION_ACTORS, mailbox_weight, m->mailboxes, TOP_MAX);
   m->table_count = ranking_top(s, RELATION_TABLES, table_score, m->tables, TOP_MAX);
@@ -72,6 +86,7 @@ static void renew(struct memory *m, const struct view *view)
   (void)waittree_make(&m->tree, s,
                       (struct waittree_limits){.lines = TREE_LINES_MAX,
                                                .siblings = TREE_SIBLINGS_MAX,
+                                               .members = TREE_MEMBERS_MAX,
                                                .bare_rings = true});
 }
 
@@ -180,14 +195,23 @@ struct cell_column {
   uint8_t width;
   uint8_t from_columns; /* shown where the panel is at least this wide */
   const char *heading;
+  uint8_t stretch; /* cells more that it may have in a wide panel */
 };
+
+/* A quarter of what a panel has beyond 70 columns, as far as the column wants it. */
+static unsigned cell_width(const struct cell_column *column, unsigned room)
+{
+  unsigned more = room > 70 ? (room - 70) / 4 : 0;
+
+  return column->width + (more < column->stretch ? more : column->stretch);
+}
 
 static unsigned columns_width(const struct cell_column *columns, unsigned count, unsigned room)
 {
   unsigned width = 0;
 
   for (unsigned i = 0; i < count; i++)
-    width += room >= columns[i].from_columns ? columns[i].width + 1u : 0;
+    width += room >= columns[i].from_columns ? cell_width(&columns[i], room) + 1u : 0;
   return width;
 }
 
@@ -208,7 +232,7 @@ static void draw_headings(const struct cell_column *columns, unsigned count,
     if (inner.columns < columns[i].from_columns)
       continue;
     pen_skip(&pen, 1);
-    pen_right(&pen, columns[i].width, STYLE_DIM, columns[i].heading);
+    pen_right(&pen, cell_width(&columns[i], inner.columns), STYLE_DIM, columns[i].heading);
   }
 }
 
@@ -232,18 +256,33 @@ static void draw_cells(const struct snapshot *s, enum relation relation, uint32_
       text = value.known ? format_trend(buffer, value.integer, columns[i].width) : text;
     }
     pen_skip(pen, 1);
-    pen_right(pen, columns[i].width, style, text);
+    pen_right(pen, cell_width(&columns[i], room), style, text);
   }
 }
 
+/* The name in so many cells, and of which process where several are shown and there is room. */
+static void draw_name(const char *name, const char *target, unsigned cells, struct canvas_pen *pen)
+{
+  unsigned end = pen->column + cells, all = pen->end;
+
+  pen->end = end < all ? end : all;
+  pen_text(pen, STYLE_STRONG, name ? name : "(no name)");
+  if (target && strlen(target) + 3 > pen_room(pen)) /* its end tells it apart as well */
+    target = strrchr(target, ':');
+  if (target && strlen(target) + 3 <= pen_room(pen))
+    pen_format(pen, STYLE_DIM, "  %s", target);
+  pen->end = all;
+  pen_skip(pen, end > pen->column ? end - pen->column : 0);
+}
+
 static const struct cell_column mailbox_columns[] = {
-    {ACTORS_DEPTH, 6, 0, "depth"},
-    {ACTORS_DEPTH_TREND, 8, 30, "trend"},
-    {ACTORS_GROWTH_PER_S, 8, 40, "growth/s"},
-    {ACTORS_IN_PER_S, 6, 70, "in/s"},
-    {ACTORS_OUT_PER_S, 6, 70, "out/s"},
-    {ACTORS_BEHIND, 6, 60, "behind"},
-    {ACTORS_STATE, 9, 78, "state"},
+    {ACTORS_DEPTH, 6, 0, "depth", 0},
+    {ACTORS_DEPTH_TREND, 8, 30, "trend", 0},
+    {ACTORS_GROWTH_PER_S, 8, 40, "growth/s", 0},
+    {ACTORS_IN_PER_S, 6, 70, "in/s", 0},
+    {ACTORS_OUT_PER_S, 6, 70, "out/s", 0},
+    {ACTORS_BEHIND, 6, 60, "behind", 0},
+    {ACTORS_STATE, 9, 78, "state", 0},
 };
 #define MAILBOX_COLUMNS (sizeof mailbox_columns / sizeof *mailbox_columns)
 
@@ -267,6 +306,8 @@ static void mailbox_title(const struct memory *m, const struct view *view, struc
   pen.end = area.columns > width ? area.columns - width : 0;
   pen_text(&pen, STYLE_TITLE, "Mailboxes");
   format_count(count, view->queued[VIEW_HISTORY - 1]);
+  if (!view->queued[VIEW_HISTORY - 1]) /* bytes and connections are not summed up */
+    return;
   if (pen_room(&pen) >= 12)
     pen_format(&pen, STYLE_STRONG, pen_room(&pen) >= 16 ? "  %s queued" : "  %s", count);
   if (pen_room(&pen) >= VIEW_HISTORY + 3)
@@ -278,20 +319,21 @@ static void mailbox_draw(const struct memory *m, const struct view *view, struct
   unsigned width = columns_width(mailbox_columns, MAILBOX_COLUMNS, area.columns);
 
   for (unsigned i = 0; i < area.rows && i < m->mailbox_count; i++) {
-    const char *name = snapshot_text(view->snapshot, RELATION_ACTORS, ACTORS_NAME, m->mailboxes[i]);
+    const struct snapshot *s = view->snapshot;
     struct canvas_pen pen = canvas_pen(area, i, 0);
 
-    pen_left(&pen, area.columns > width ? area.columns - width : 0, STYLE_STRONG,
-             name ? name : "(no name)");
+    draw_name(snapshot_text(s, RELATION_ACTORS, ACTORS_NAME, m->mailboxes[i]),
+              m->several ? snapshot_text(s, RELATION_ACTORS, ACTORS_TARGET, m->mailboxes[i]) : NULL,
+              area.columns > width ? area.columns - width : 0, &pen);
     draw_cells(view->snapshot, RELATION_ACTORS, m->mailboxes[i], mailbox_columns, MAILBOX_COLUMNS,
                &pen);
   }
 }
 
 static const struct cell_column table_columns[] = {
-    {TABLES_WAIT_PERMILLE, 6, 0, "wait%"},   {TABLES_WRITE_WAITERS, 7, 30, "writers"},
-    {TABLES_READ_WAITERS, 7, 50, "readers"}, {TABLES_CONTENDED_PER_S, 9, 58, "contended"},
-    {TABLES_MAX_WAIT_US, 7, 70, "longest"},  {TABLES_OWNER_NAME, 16, 64, "owner"},
+    {TABLES_WAIT_PERMILLE, 6, 0, "wait%", 0},   {TABLES_WRITE_WAITERS, 7, 30, "writers", 0},
+    {TABLES_READ_WAITERS, 7, 50, "readers", 0}, {TABLES_CONTENDED_PER_S, 9, 62, "contended", 0},
+    {TABLES_MAX_WAIT_US, 7, 70, "longest", 0},  {TABLES_OWNER_NAME, 16, 56, "owner", 7},
 };
 #define TABLE_COLUMNS (sizeof table_columns / sizeof *table_columns)
 
@@ -317,11 +359,12 @@ static void table_rows_draw(const struct memory *m, const struct view *view,
   unsigned width = columns_width(table_columns, TABLE_COLUMNS, area.columns);
 
   for (unsigned i = 0; i < area.rows && i < m->table_count; i++) {
-    const char *name = snapshot_text(view->snapshot, RELATION_TABLES, TABLES_NAME, m->tables[i]);
+    const struct snapshot *s = view->snapshot;
     struct canvas_pen pen = canvas_pen(area, i, 0);
 
-    pen_left(&pen, area.columns > width ? area.columns - width : 0, STYLE_STRONG,
-             name ? name : "(no name)");
+    draw_name(snapshot_text(s, RELATION_TABLES, TABLES_NAME, m->tables[i]),
+              m->several ? snapshot_text(s, RELATION_TABLES, TABLES_TARGET, m->tables[i]) : NULL,
+              area.columns > width ? area.columns - width : 0, &pen);
     draw_cells(view->snapshot, RELATION_TABLES, m->tables[i], table_columns, TABLE_COLUMNS, &pen);
   }
 }

@@ -34,9 +34,11 @@ static int64_t score(const struct snapshot *s, uint32_t row)
 static const struct table_spec spec = {
     .relation = RELATION_TABLES,
     .columns = {TABLES_NAME, TABLES_WAIT_PERMILLE, TABLES_ITEMS, TABLES_BYTES, TABLES_OWNER_NAME,
-                TABLES_CONTENDED_PER_S, TABLES_WRITE_WAITERS, TABLES_READ_WAITERS,
-                TABLES_MAX_WAIT_US, TABLES_HELD_PERMILLE, TABLES_KIND, TABLES_TYPE, TABLES_TARGET},
+                TABLES_TARGET, TABLES_CONTENDED_PER_S, TABLES_WRITE_WAITERS, TABLES_READ_WAITERS,
+                TABLES_MAX_WAIT_US, TABLES_HELD_PERMILLE, TABLES_KIND, TABLES_TYPE},
     .column_count = 13,
+    .optional = {TABLES_ITEMS, TABLES_BYTES, TABLES_HELD_PERMILLE, TABLES_TYPE},
+    .wide = {{TABLES_OWNER_NAME, 19}, {TABLES_TARGET, 19}},
     .sort = TABLES_WAIT_PERMILLE,
     .score = score,
     .style = style_of,

@@ -9,6 +9,7 @@
 #include "tui/word.h"
 
 #define LINES_MAX 20000u /* more than anybody reads; the filter finds the rest */
+#define MEMBERS_MAX 64u  /* of a ring; what stands below one of thousands must be found */
 
 struct memory {
   struct waittree tree;
@@ -52,8 +53,9 @@ static void renew(struct pane_instance *self, const struct view *view)
   (void)snprintf(m->word, sizeof m->word, "%s", word);
   m->generation = view->generation;
   /* without memory the tree is empty until the next snapshot */
-  (void)waittree_make(&m->tree, view->snapshot,
-                      (struct waittree_limits){.lines = LINES_MAX, .word = word});
+  (void)waittree_make(
+      &m->tree, view->snapshot,
+      (struct waittree_limits){.lines = LINES_MAX, .members = MEMBERS_MAX, .word = word});
   if (m->cursor >= m->tree.count)
     m->cursor = m->tree.count ? m->tree.count - 1 : 0;
 }
@@ -94,11 +96,25 @@ static enum pane_reply move_to(struct memory *m, int64_t place)
   return PANE_DONE;
 }
 
+/* The title of a ring stands for its first member. */
 static enum pane_reply open_line(const struct memory *m, struct view *view)
 {
   const struct waittree_line *line = m->cursor < m->tree.count ? &m->tree.lines[m->cursor] : NULL;
 
+  if (line && line->kind == LINE_CORE && m->cursor + 1 < m->tree.count)
+    line++;
   return line ? pane_go_actor(view, line->target_key, line->actor) : PANE_DONE;
+}
+
+/* A question is asked of the actor of the line: its detail shows the answer. */
+static enum pane_reply ask_line(const struct memory *m, struct view *view, enum command command)
+{
+  enum pane_reply reply = open_line(m, view);
+
+  if (reply != PANE_GO)
+    return PANE_IGNORED;
+  inquiry_wish(&view->inquiry, command, view->focus_target, view->focus_actor);
+  return reply;
 }
 
 static enum pane_reply command(struct pane_instance *self, struct view *view, enum command command)
@@ -128,7 +144,7 @@ static enum pane_reply command(struct pane_instance *self, struct view *view, en
   case COMMAND_OPEN:
     return open_line(m, view);
   default:
-    return PANE_IGNORED;
+    return inquiry_kind_of_command(command) ? ask_line(m, view, command) : PANE_IGNORED;
   }
 }
 
@@ -171,9 +187,11 @@ static void done(void *memory)
 const struct pane pane_waits = {
     .name = "waits",
     .title = "Waits",
-    .help = "Deadlocked actors as a ring, each waiting for the next; below, trees: the root holds "
-            "up everybody under it and waits for nobody. The time is how long it has waited, "
-            "after it what will end it. F5: as a table.",
+    .help =
+        "Deadlocked actors as a ring, each waiting for the next; below, trees: the root holds "
+        "up everybody under it and waits for nobody. The time is how long it has waited, "
+        "after it what will end it. Of a ring of more than 64 the first and the last are listed. "
+        "F5: as a table of all.",
     .table = &spec,
     .memory_bytes = sizeof(struct memory),
     .done = done,

@@ -329,7 +329,8 @@ static void pane_key(struct screen *screen, enum command command)
     return;
   reply = pane_command(&screen->instances[screen->current], &screen->view, command);
   if (reply == PANE_IGNORED && inquiry_kind_of_command(command))
-    screen_say(screen, "that is asked of one actor: select one in Mailboxes, or its detail");
+    screen_say(screen,
+               "that is asked of one actor: select one in Mailboxes or Waits, or its detail");
   if (reply != PANE_GO)
     return;
   go_to_pane(screen, screen->view.go);

@@ -10,6 +10,7 @@
 #define NO_ROW UINT32_MAX
 #define TEXT_COLUMNS 10u /* of a text at least */
 #define SENTENCE_COLUMNS 36u
+#define ROWS_LOOKED_THROUGH 20000u /* for values of optional columns; larger tables show them all */
 
 static bool is_text(enum relation relation, unsigned column)
 {
@@ -63,6 +64,34 @@ static int rank_rows(struct table *table, const struct snapshot *snapshot,
   if (table->filter[0])
     return ranking_make(&table->ranking, snapshot, order, accepts, &word);
   return ranking_make(&table->ranking, snapshot, order, spec.shows ? is_shown : NULL, &spec);
+}
+
+/* --- which columns there are --- */
+
+static bool has_values(const struct snapshot *snapshot, enum relation relation, unsigned column)
+{
+  uint32_t rows = snapshot_rows(snapshot, relation);
+
+  if (!rows || rows > ROWS_LOOKED_THROUGH)
+    return true;
+  for (uint32_t row = 0; row < rows; row++)
+    if (snapshot_value(snapshot, relation, column, row).known)
+      return true;
+  return false;
+}
+
+/* As bits by their places in the spec. What it is sorted by stays. */
+static uint32_t absent_columns(const struct table *table, const struct snapshot *snapshot)
+{
+  const struct table_spec *spec = table->spec;
+  uint32_t absent = 0;
+
+  for (unsigned i = 1; i < spec->column_count; i++)
+    if (spec->columns[i] != table->sort &&
+        memchr(spec->optional, spec->columns[i], sizeof spec->optional) &&
+        !has_values(snapshot, spec->relation, spec->columns[i]))
+      absent |= UINT32_C(1) << i;
+  return absent;
 }
 
 /* --- the order and the cursor --- */
@@ -134,6 +163,7 @@ static void table_rank(struct table *table, const struct snapshot *snapshot)
                              .column = table->sort,
                              .descending = table->descending,
                              .score = table->sort == table->spec->sort ? table->spec->score : NULL};
+  table->absent = absent_columns(table, snapshot);
   if (rank_rows(table, snapshot, order))
     table->ranking.count = 0; /* no memory: an empty table until the next snapshot */
   /* at its home place the cursor stays on whatever is first */
@@ -193,10 +223,24 @@ static void table_sort_step(struct table *table, unsigned step)
   while (at < spec->column_count && spec->columns[at] != table->sort)
     at++;
   at = at == spec->column_count ? 0 : (at + step) % spec->column_count;
+  while (table->absent >> at & 1)
+    at = (at + step) % spec->column_count;
   table->sort = spec->columns[at];
   table->descending =
       (spec->score && table->sort == spec->sort) || sorts_down(spec->relation, table->sort);
   table->ranked = false;
+}
+
+/* Scrolls by one column that is there. */
+static void table_scroll(struct table *table, bool right)
+{
+  unsigned left = table->left, most = table->spec->column_count - 2u;
+
+  do
+    left = right ? left + 1 : left - 1;
+  while (left && left <= most && table->absent >> left & 1);
+  if (left <= most)
+    table->left = (uint8_t)left;
 }
 
 static uint32_t moved(uint32_t place, int64_t by, uint32_t count)
@@ -243,10 +287,11 @@ bool table_command(struct table *table, const struct snapshot *snapshot, enum co
   table_rank(table, snapshot);
   switch (command) {
   case COMMAND_LEFT:
-    table->left = (uint8_t)(table->left - (table->left > 0));
+    if (table->left)
+      table_scroll(table, false);
     return true;
   case COMMAND_RIGHT:
-    table->left = (uint8_t)(table->left + (table->left + 2u < table->spec->column_count));
+    table_scroll(table, true);
     return true;
   case COMMAND_SORT_NEXT:
     table_sort_step(table, 1);
@@ -301,6 +346,14 @@ static unsigned width_of_values(enum relation relation, unsigned column)
   return width;
 }
 
+static unsigned text_width(const struct table_spec *spec, unsigned column)
+{
+  for (unsigned i = 0; i < TABLE_WIDE_MAX; i++)
+    if (spec->wide[i].width && spec->wide[i].column == column)
+      return spec->wide[i].width;
+  return column && column == spec->sentence ? SENTENCE_COLUMNS : TEXT_COLUMNS;
+}
+
 static unsigned column_width(const struct table *table, unsigned column)
 {
   enum relation relation = table->spec->relation;
@@ -308,8 +361,8 @@ static unsigned column_width(const struct table *table, unsigned column)
   char heading[FORMAT_SIZE];
   /* One more for the mark of the order. */
   unsigned width = (unsigned)strlen(format_heading(heading, info)) + 1;
-  unsigned text = column && column == table->spec->sentence ? SENTENCE_COLUMNS : TEXT_COLUMNS;
-  unsigned values = is_text(relation, column) ? text : width_of_values(relation, column);
+  unsigned values = is_text(relation, column) ? text_width(table->spec, column)
+                                              : width_of_values(relation, column);
 
   return width > values ? width : values;
 }
@@ -332,8 +385,10 @@ static struct layout table_layout(const struct table *table, unsigned room)
   for (unsigned i = 0; i < spec->column_count; i++) {
     unsigned column = spec->columns[i], width = column_width(table, column);
 
-    if (i > 0 && i <= table->left)
+    if ((i > 0 && i <= table->left) || table->absent >> i & 1)
       continue;
+    if (!i && spec->name_columns > width)
+      width = spec->name_columns;
     if (!i && is_text(spec->relation, column) && name_width(room) > width)
       width = name_width(room);
     if (layout.count && used + 1 + width > room) {

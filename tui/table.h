@@ -21,6 +21,8 @@
 #include "tui/ranking.h"
 
 #define TABLE_COLUMNS_MAX 24
+#define TABLE_OPTIONAL_MAX 8
+#define TABLE_WIDE_MAX 2
 #define TABLE_WORD_SIZE 128
 
 struct table_spec {
@@ -28,7 +30,13 @@ struct table_spec {
   uint8_t columns[TABLE_COLUMNS_MAX]; /* the first stays when the others scroll */
   uint8_t column_count;
   uint8_t sentence; /* a text column that wants room for a sentence; 0 = none */
-  uint8_t sort;     /* column it is sorted by at first; numbers descend */
+  /* Columns that take no room while no row has a value there, as the items of locks; 0 = none. */
+  uint8_t optional[TABLE_OPTIONAL_MAX];
+  uint8_t name_columns; /* that the first column has at least */
+  struct {
+    uint8_t column, width; /* a text, and what it has at least where it is not cut */
+  } wide[TABLE_WIDE_MAX];
+  uint8_t sort; /* column it is sorted by at first; numbers descend */
   /* NULL, or the first order is by this, highest first, and not by the column's values. */
   ranking_score_fn *score;
   /* NULL, or which rows are there at all while no word is looked for. */
@@ -40,7 +48,8 @@ struct table_spec {
 struct table {
   const struct table_spec *spec;
   struct ranking ranking;
-  bool ranked; /* the ranking is of the present snapshot, order and filter */
+  bool ranked;     /* the ranking is of the present snapshot, order and filter */
+  uint32_t absent; /* bit i: no row has a value in the optional column i of the spec */
   uint8_t sort;
   bool descending;
   uint8_t left;      /* columns scrolled out, the first aside */

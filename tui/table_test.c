@@ -217,6 +217,32 @@ static void an_empty_table_is_harmless(void **state)
   snapshot_unref(s);
 }
 
+static void an_optional_column_without_values_takes_no_room(void **state)
+{
+  static const struct table_spec optional = {
+      .relation = RELATION_ACTORS,
+      .columns = {ACTORS_NAME, ACTORS_CAPACITY, ACTORS_DEPTH, ACTORS_STATE},
+      .column_count = 4,
+      .sort = ACTORS_DEPTH,
+      .optional = {ACTORS_CAPACITY, ACTORS_DEPTH},
+  };
+  struct snapshot *s = actors((const int64_t[]){5, 50}, 2);
+  struct table table;
+
+  (void)state;
+  table_init(&table, &optional);
+  assert_null(strstr(drawn(&table, s, 0, 5), "capacity"));
+  assert_non_null(strstr(drawn(&table, s, 0, 5), "depth"));
+  assert_true(table_command(&table, s, COMMAND_RIGHT)); /* over both: depth is scrolled out */
+  assert_null(strstr(drawn(&table, s, 0, 5), "depth"));
+  assert_true(table_command(&table, s, COMMAND_LEFT));
+  assert_non_null(strstr(drawn(&table, s, 0, 5), "depth"));
+  assert_true(table_command(&table, s, COMMAND_SORT_PREVIOUS)); /* not by what is not there */
+  assert_int_equal(table.sort, ACTORS_NAME);
+  table_done(&table);
+  snapshot_unref(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -227,6 +253,7 @@ int main(void)
       cmocka_unit_test(a_search_goes_on_and_round),
       cmocka_unit_test(the_window_follows_the_cursor),
       cmocka_unit_test(an_empty_table_is_harmless),
+      cmocka_unit_test(an_optional_column_without_values_takes_no_room),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

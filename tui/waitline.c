@@ -2,10 +2,12 @@
 #include "tui/waitline.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/format.h"
 
 #define MANY_BEHIND 10
+#define TIMEOUT_FROM_COLUMNS 60u /* in less room names come first */
 
 static const char *text_of(const struct snapshot *s, unsigned column, uint32_t row,
                            const char *otherwise)
@@ -59,19 +61,33 @@ static void draw_wait_times(const struct snapshot *s, uint32_t wait, struct canv
       text[FORMAT_SIZE + WAITLINE_TIMEOUT_SIZE + 8];
 
   format_duration(duration, snapshot_int(s, RELATION_WAITS, WAITS_BLOCKED_MS, wait));
-  if (pen_room(pen) < 44)
+  if (pen_room(pen) < TIMEOUT_FROM_COLUMNS)
     (void)snprintf(text, sizeof text, "%7s", duration);
   else
     (void)snprintf(text, sizeof text, "%7s %-10.24s", duration, waitline_timeout(s, wait, timeout));
   pen_at_end(pen, style_of(s, wait), text);
 }
 
-/* "call query", "lock accounts", "disk": what it waits on and how. */
+/* "mutex audit" says itself that it is a lock. */
+static bool says_how(const struct snapshot *s, uint32_t wait)
+{
+  static const char *const locks[] = {"mutex ", "rwlock "};
+  const char *object = snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, wait);
+
+  if (!object || snapshot_enum(s, RELATION_WAITS, WAITS_VIA, wait) != VIA_LOCK)
+    return false;
+  for (size_t i = 0; i < sizeof locks / sizeof *locks; i++)
+    if (strncmp(object, locks[i], strlen(locks[i])) == 0)
+      return true;
+  return false;
+}
+
+/* "call query", "lock accounts", "mutex audit", "disk": what it waits on and how. */
 static void draw_object(const struct snapshot *s, uint32_t wait, enum style style,
                         struct canvas_pen *pen)
 {
   const char *object = snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, wait);
-  bool other = snapshot_enum(s, RELATION_WAITS, WAITS_VIA, wait) == VIA_OTHER;
+  bool other = snapshot_enum(s, RELATION_WAITS, WAITS_VIA, wait) == VIA_OTHER || says_how(s, wait);
 
   if (!object || !other)
     pen_text(pen, STYLE_DIM, word_of(s, WAITS_VIA, wait));
@@ -113,8 +129,9 @@ static void draw_member(const struct snapshot *s, const struct waittree_line *li
            : line->last  ? "\u2570\u2500"
                          : "\u2502 ");
   pen_format(pen, STYLE_STRONG, " %s", text_of(s, WAITS_WAITER_NAME, line->wait, "?"));
-  pen_format(pen, STYLE_DIM, "  %s ", word_of(s, WAITS_VIA, line->wait));
-  pen_format(pen, style, "\u2192 %s", text_of(s, WAITS_HOLDER_NAME, line->wait, "?"));
+  if (!says_how(s, line->wait))
+    pen_format(pen, STYLE_DIM, "  %s", word_of(s, WAITS_VIA, line->wait));
+  pen_format(pen, style, " \u2192 %s", text_of(s, WAITS_HOLDER_NAME, line->wait, "?"));
   if (snapshot_text(s, RELATION_WAITS, WAITS_OBJECT, line->wait))
     pen_format(pen, STYLE_DIM, "  %s", text_of(s, WAITS_OBJECT, line->wait, ""));
 }
@@ -209,7 +226,10 @@ void waitline_draw(const struct snapshot *s, const struct waittree_line *line,
     draw_waiter(s, line, &pen);
     break;
   case LINE_MORE:
-    draw_indent(line, &pen);
+    if (line->depth)
+      draw_indent(line, &pen);
+    else
+      pen_text(&pen, STYLE_LINE, "\u2502  ");
     pen_format(&pen, STYLE_DIM, "%s more", format_count(count, line->count));
     break;
   }

@@ -330,6 +330,19 @@ static uint32_t ring_order(struct work *w, const struct member *members, uint32_
   return found;
 }
 
+/* Instead of the members from first to the last but one. */
+static int draw_left_out(struct work *w, const uint32_t *nodes, uint32_t first, uint32_t found)
+{
+  for (uint32_t i = first; i + 1 < found; i++)
+    w->nodes[nodes[i]].placed = true;
+  return line_add(w, (struct waittree_line){.kind = LINE_MORE,
+                                            .in_ring = true,
+                                            .count = found - 1 - first,
+                                            .wait = WAITTREE_NO_ROW,
+                                            .target_key = VALUE_UNKNOWN,
+                                            .actor = VALUE_UNKNOWN});
+}
+
 static int draw_ring(struct work *w, const struct member *members, uint32_t count)
 {
   uint32_t *nodes = malloc(2 * sizeof *nodes * count), *edges = nodes + count, found;
@@ -352,6 +365,11 @@ static int draw_ring(struct work *w, const struct member *members, uint32_t coun
     struct waittree_line line = {
         .kind = LINE_MEMBER, .first = i == 0, .last = i + 1 == found, .wait = edges[i]};
 
+    if (w->limits.members && found > w->limits.members && i + 1 == w->limits.members) {
+      error = draw_left_out(w, nodes, i, found);
+      i = found - 2;
+      continue;
+    }
     if (w->limits.bare_rings)
       w->nodes[nodes[i]].placed = true;
     error = walk(w, line, nodes[i]);
@@ -440,10 +458,10 @@ static int draw_root(struct work *w, uint32_t node)
   return error;
 }
 
-/* Behind a ring that does not list who is. */
+/* Behind a ring, or a member of one, that is not listed. */
 static bool is_hidden(const struct work *w, const struct node *node)
 {
-  return w->limits.bare_rings && node->own != NONE &&
+  return (w->limits.bare_rings || w->limits.members) && node->own != NONE &&
          snapshot_enum(w->s, RELATION_WAITS, WAITS_VERDICT, node->own) == VERDICT_VICTIM;
 }
 

@@ -54,6 +54,7 @@ struct waittree {
 struct waittree_limits {
   uint32_t lines;    /* stop after so many; 0 = no limit */
   uint32_t siblings; /* waiters listed under one holder; 0 = all */
+  uint32_t members;  /* of a ring listed; of a larger one the first and the last; 0 = all */
   bool bare_rings;   /* who waits for a ring is counted but not listed */
   const char *word;  /* only rings and roots in whose lines a name contains it; NULL = all */
 };

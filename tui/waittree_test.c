@@ -195,6 +195,23 @@ static void nothing_waits(void **state)
   snapshot_unref(s);
 }
 
+static void of_a_large_ring_the_first_and_the_last_are_listed(void **state)
+{
+  static const struct edge edges[] = {
+      {'a', 'b', 10, 0, VERDICT_DEADLOCK}, {'b', 'c', 10, 0, VERDICT_DEADLOCK},
+      {'c', 'd', 10, 0, VERDICT_DEADLOCK}, {'d', 'e', 10, 0, VERDICT_DEADLOCK},
+      {'e', 'a', 10, 0, VERDICT_DEADLOCK}, {'x', 'e', 5, U, VERDICT_VICTIM},
+      {'y', 'c', 5, U, VERDICT_VICTIM},    {'z', 'y', 5, U, VERDICT_VICTIM},
+  };
+  struct snapshot *s = waits(edges, COUNT(edges));
+
+  (void)state;
+  assert_string_equal(drawing(s, (struct waittree_limits){.members = 3}), "core5 [a [b +2 [e .x");
+  assert_string_equal(drawing(s, (struct waittree_limits){.members = 5}),
+                      "core5 [a [b [c .y ..z [d [e .x");
+  snapshot_unref(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -205,6 +222,7 @@ int main(void)
       cmocka_unit_test(who_waits_for_two_is_expanded_once),
       cmocka_unit_test(a_circle_that_is_free_still_shows),
       cmocka_unit_test(unknown_holders_share_a_root_and_stuck_ones_come_first),
+      cmocka_unit_test(of_a_large_ring_the_first_and_the_last_are_listed),
       cmocka_unit_test(nothing_waits),
   };
 

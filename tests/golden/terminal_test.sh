@@ -79,7 +79,7 @@ until_true "waits as a table" row_has 4 "waiter name"
 keys 4
 until_true "tables" row_has 5 "session_cache"
 keys 5
-until_true "targets" screen_has "rabbit@web1    running"
+until_true "targets" screen_has "rabbit@web1               running"
 keys 6
 until_true "alerts" screen_has "severity"
 keys F1
