@@ -59,37 +59,14 @@ static int forbid(scmp_filter_ctx filter, const int *calls, size_t count)
   return 0;
 }
 
-int guard_forbid(const int *calls, size_t count)
-{
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-  if (!filter)
-    return -ENOMEM;
-  int error = forbid(filter, calls, count);
-  if (!error)
-    error = seccomp_load(filter);
-  seccomp_release(filter);
-  return error;
-}
-
-static const int broker_needs_not[] = {
+/* To start programs, to change other processes, the machine's mounts, modules, clocks or keys. */
+static const int nobody_needs[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
-    SCMP_SYS(fork),
-    SCMP_SYS(vfork),
-    SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_writev),
     SCMP_SYS(process_madvise),
-    SCMP_SYS(kill),
-    SCMP_SYS(tkill),
     SCMP_SYS(pidfd_send_signal),
     SCMP_SYS(pidfd_getfd),
-    SCMP_SYS(rt_sigqueueinfo),
-    SCMP_SYS(socket),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
-    SCMP_SYS(listen),
-    SCMP_SYS(accept),
-    SCMP_SYS(accept4),
     SCMP_SYS(mount),
     SCMP_SYS(umount2),
     SCMP_SYS(move_mount),
@@ -111,8 +88,6 @@ static const int broker_needs_not[] = {
     SCMP_SYS(reboot),
     SCMP_SYS(swapon),
     SCMP_SYS(swapoff),
-    SCMP_SYS(sethostname),
-    SCMP_SYS(setdomainname),
     SCMP_SYS(settimeofday),
     SCMP_SYS(clock_settime),
     SCMP_SYS(adjtimex),
@@ -121,44 +96,55 @@ static const int broker_needs_not[] = {
     SCMP_SYS(request_key),
     SCMP_SYS(keyctl),
     SCMP_SYS(userfaultfd),
-    SCMP_SYS(quotactl),
-    SCMP_SYS(acct),
-    SCMP_SYS(iopl),
-    SCMP_SYS(ioperm),
-    SCMP_SYS(mknod),
-    SCMP_SYS(mknodat),
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
-    SCMP_SYS(rename),
-    SCMP_SYS(renameat),
-    SCMP_SYS(renameat2),
-    SCMP_SYS(link),
-    SCMP_SYS(linkat),
-    SCMP_SYS(symlink),
-    SCMP_SYS(symlinkat),
-    SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),
-    SCMP_SYS(rmdir),
-    SCMP_SYS(truncate),
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(chmod),
-    SCMP_SYS(fchmod),
-    SCMP_SYS(fchmodat),
-    SCMP_SYS(chown),
-    SCMP_SYS(fchown),
-    SCMP_SYS(lchown),
-    SCMP_SYS(fchownat),
-    SCMP_SYS(setxattr),
-    SCMP_SYS(lsetxattr),
-    SCMP_SYS(fsetxattr),
     SCMP_SYS(open_by_handle_at),
     SCMP_SYS(io_uring_setup),
     SCMP_SYS(io_uring_enter),
     SCMP_SYS(io_uring_register),
-    SCMP_SYS(creat),
+};
+
+static int forbid_both(const int *calls, size_t count, const int *more, size_t more_count)
+{
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  if (!filter)
+    return -ENOMEM;
+  int error = forbid(filter, calls, count);
+  if (!error)
+    error = forbid(filter, more, more_count);
+  if (!error)
+    error = seccomp_load(filter);
+  seccomp_release(filter);
+  return error;
+}
+
+int guard_forbid(const int *calls, size_t count)
+{
+  return forbid_both(calls, count, NULL, 0);
+}
+
+int guard_harden(const int *more, size_t count)
+{
+  return forbid_both(nobody_needs, sizeof nobody_needs / sizeof nobody_needs[0], more, count);
+}
+
+static const int broker_needs_not[] = {
+    SCMP_SYS(fork),        SCMP_SYS(vfork),         SCMP_SYS(ptrace),
+    SCMP_SYS(kill),        SCMP_SYS(tkill),         SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(socket),      SCMP_SYS(connect),       SCMP_SYS(bind),
+    SCMP_SYS(listen),      SCMP_SYS(accept),        SCMP_SYS(accept4),
+    SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(quotactl),
+    SCMP_SYS(acct),        SCMP_SYS(iopl),          SCMP_SYS(ioperm),
+    SCMP_SYS(mknod),       SCMP_SYS(mknodat),       SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),    SCMP_SYS(rename),        SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),   SCMP_SYS(link),          SCMP_SYS(linkat),
+    SCMP_SYS(symlink),     SCMP_SYS(symlinkat),     SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),     SCMP_SYS(rmdir),         SCMP_SYS(truncate),
+    SCMP_SYS(ftruncate),   SCMP_SYS(chmod),         SCMP_SYS(fchmod),
+    SCMP_SYS(fchmodat),    SCMP_SYS(chown),         SCMP_SYS(fchown),
+    SCMP_SYS(lchown),      SCMP_SYS(fchownat),      SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),   SCMP_SYS(fsetxattr),     SCMP_SYS(creat),
 };
 
 int guard_broker(void)
 {
-  return guard_forbid(broker_needs_not, sizeof broker_needs_not / sizeof broker_needs_not[0]);
+  return guard_harden(broker_needs_not, sizeof broker_needs_not / sizeof broker_needs_not[0]);
 }

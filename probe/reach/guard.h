@@ -25,6 +25,9 @@ int guard_keep_capabilities(uint64_t set);
 /* From now on these system calls answer EPERM, for the calling thread and those that it starts. */
 int guard_forbid(const int *calls, size_t count);
 
+/* The same, and what neither the broker nor those who are served by it ever need. */
+int guard_harden(const int *more, size_t count);
+
 /* What the broker never needs. */
 int guard_broker(void);
 
