@@ -269,6 +269,19 @@ static void publish(struct model_thread *m, struct snapshot *snapshot)
   m->setup.publish(m->setup.context, snapshot);
 }
 
+/* The first tick has waited long enough for the first look, which may take seconds on a busy machine. */
+static void tell_early(struct model_thread *m)
+{
+  bool early;
+
+  pthread_mutex_lock(&m->lock);
+  early = !m->newest && m->begun_ns == 0;
+  pthread_mutex_unlock(&m->lock);
+  if (early)
+    tick_gap(m->state, 0, "not all processes were looked at yet: the machine is too busy",
+             clock_wall_ms(), VALUE_UNKNOWN, VALUE_UNKNOWN);
+}
+
 static void tick(struct model_thread *m)
 {
   uint64_t cpu = clock_thread_ns();
@@ -280,6 +293,7 @@ static void tick(struct model_thread *m)
 
   if (self)
     keep(m, m->pending, &m->pending_count, self);
+  tell_early(m);
   error = tick_step(m->state, m->pending, m->pending_count, now, &snapshot);
   m->pending_count = 0;
   m->last_tick_ns = now.mono_ns;

@@ -199,6 +199,24 @@ static void a_gap_is_shown(void **state)
   world_done(&w);
 }
 
+static void a_first_look_that_takes_long_holds_up_nobody_and_is_told(void **state)
+{
+  struct world w;
+  struct snapshot *s;
+  uint32_t row;
+
+  (void)state;
+  world_init(&w, LONG_NS);
+  model_thread_post(w.model, sweep_of(TARGET_KEY(5, 1), SWEEP_FULL));
+  s = await_tick(&w, 1);
+  assert_int_equal(snapshot_find_target(s, TARGET_KEY(5, 1), &row), 0);
+  assert_int_equal(snapshot_rows(s, RELATION_GAPS), 1);
+  assert_non_null(
+      strstr(snapshot_text(s, RELATION_GAPS, GAPS_REASON, 0), "not all processes were looked at"));
+  snapshot_unref(s);
+  world_done(&w);
+}
+
 static void what_is_queued_at_the_end_is_freed(void **state)
 {
   struct world w;
@@ -219,6 +237,7 @@ int main(void)
       cmocka_unit_test(ticks_come_in_turn_without_any_sweep),
       cmocka_unit_test(an_alert_fires_when_it_is_due_and_not_at_the_next_tick_in_turn),
       cmocka_unit_test(a_gap_is_shown),
+      cmocka_unit_test(a_first_look_that_takes_long_holds_up_nobody_and_is_told),
       cmocka_unit_test(what_is_queued_at_the_end_is_freed),
   };
 

@@ -19,6 +19,8 @@
  * come soon. */
 #define ONCE_INTERVAL_NS (500 * CLOCK_NS_PER_MS)
 #define ONCE_PATIENCE_INTERVALS 10
+/* On a machine that is very busy the first look at all processes takes seconds: longer than the model waits for it. */
+#define ONCE_PATIENCE_NS (10 * CLOCK_NS_PER_S)
 /* A target that was named and is not there yet is waited for so many times longer. */
 #define ONCE_MISSING_FACTOR 4
 
@@ -177,7 +179,7 @@ int take_one(const struct options *options, struct snapshot **ret_snapshot,
   struct one one = {.options = options, .enough_ns = interval * 9 / 10};
   const struct take take = {.options = options,
                             .interval_ns = interval,
-                            .patience_ns = interval * ONCE_PATIENCE_INTERVALS,
+                            .patience_ns = ONCE_PATIENCE_NS + interval * ONCE_PATIENCE_INTERVALS,
                             .each = each_of_one,
                             .context = &one};
   int error = take_run(&take, complaint);
