@@ -16,6 +16,7 @@
 #include "probe/reach/reach.h"
 #include "probe/source.h"
 #include "tests/bench/median.h"
+#include "tests/bench/target.h"
 
 extern const struct source source_hook;
 
@@ -52,21 +53,6 @@ __attribute__((noreturn)) static void be_target(size_t count, int ready)
     impasse_call_end(impasse_call_begin(actor, actors[0].ref, 0, 0));
     impasse_take(impasse_mailbox_of(actor), 1);
   }
-}
-
-static pid_t start_target(size_t count)
-{
-  int ends[2];
-  char byte;
-  if (pipe(ends) != 0)
-    return -1;
-  pid_t pid = fork();
-  if (pid == 0)
-    be_target(count, ends[1]);
-  (void)close(ends[1]);
-  bool ready = pid > 0 && read(ends[0], &byte, 1) == 1;
-  (void)close(ends[0]);
-  return ready ? pid : -1;
 }
 
 /* ---- the bare read ---- */
@@ -169,7 +155,7 @@ static int run(size_t count)
   char reason[SOURCE_REASON_BYTES] = "";
   struct reach_target *target = NULL;
   void *session = NULL;
-  pid_t pid = start_target(count);
+  pid_t pid = target_start(be_target, count);
   int error = pid < 0 ? -1 : reach_open(pid, &target);
   if (!error)
     error = source_hook.open(target, &session, reason);
@@ -179,10 +165,7 @@ static int run(size_t count)
     (void)fprintf(stderr, "hook sweep of %zu: %d %s\n", count, error, reason);
   source_hook.close(session);
   reach_close(target);
-  if (pid > 0) {
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-  }
+  target_stop(pid);
   return error;
 }
 

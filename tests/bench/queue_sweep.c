@@ -25,6 +25,7 @@
 #include "probe/queue/sockets.h"
 #include "probe/reach/reach.h"
 #include "tests/bench/median.h"
+#include "tests/bench/target.h"
 
 enum { ROUNDS = 11, BACKLOG = 128, FULL_EACH = 10 };
 
@@ -70,21 +71,6 @@ __attribute__((noreturn)) static void be_target(size_t count, int ready)
     _exit(1);
   for (;;)
     (void)pause();
-}
-
-static pid_t start_target(size_t count)
-{
-  int ends[2];
-  char byte;
-  if (pipe(ends) != 0)
-    return -1;
-  pid_t pid = fork();
-  if (pid == 0)
-    be_target(count, ends[1]);
-  (void)close(ends[1]);
-  bool ready = pid > 0 && read(ends[0], &byte, 1) == 1;
-  (void)close(ends[0]);
-  return ready ? pid : -1;
 }
 
 /* ---- routes ---- */
@@ -197,7 +183,7 @@ static int measure(pid_t pid, const struct reach_target *target, const struct re
 static int run(size_t count)
 {
   struct reach_target *target = NULL, *other = NULL;
-  pid_t pid = start_target(count);
+  pid_t pid = target_start(be_target, count);
   int error = pid < 0 ? -1 : reach_open(pid, &target);
   if (!error)
     error = reach_open(getpid(), &other);
@@ -207,10 +193,7 @@ static int run(size_t count)
     (void)fprintf(stderr, "queue sweep of %zu: %d\n", count, error);
   reach_close(target);
   reach_close(other);
-  if (pid > 0) {
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-  }
+  target_stop(pid);
   return error;
 }
 

@@ -20,6 +20,7 @@
 #include "probe/reach/reach.h"
 #include "probe/source.h"
 #include "tests/bench/median.h"
+#include "tests/bench/target.h"
 
 extern const struct source source_thread;
 
@@ -78,21 +79,6 @@ __attribute__((noreturn)) static void be_target(size_t count, int ready)
     _exit(1);
   for (;;)
     (void)pause();
-}
-
-static pid_t start_target(size_t count)
-{
-  int ends[2];
-  char byte;
-  if (pipe(ends) != 0)
-    return -1;
-  pid_t pid = fork();
-  if (pid == 0)
-    be_target(count, ends[1]);
-  (void)close(ends[1]);
-  bool ready = pid > 0 && read(ends[0], &byte, 1) == 1;
-  (void)close(ends[0]);
-  return ready ? pid : -1;
 }
 
 /* ---- the baseline ---- */
@@ -177,12 +163,9 @@ static int run_route(pid_t pid, const char *route)
 
 static int run(size_t count)
 {
-  pid_t pid = start_target(count);
+  pid_t pid = target_start(be_target, count);
   int error = pid < 0 ? -1 : run_route(pid, "proc") | run_route(pid, "iterator");
-  if (pid > 0) {
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, NULL, 0);
-  }
+  target_stop(pid);
   return error;
 }
 
