@@ -18,11 +18,14 @@ struct question {
   const char *name;
   enum feed_question question;
   enum question_scope scope;
-  const char *help; /* NULL: no source of this version can tell, so it is not listed */
+  const char *help;    /* NULL: no source of this version can tell, so it is not listed */
+  const char *refused; /* what is said where no source of the process can tell */
 };
 
 /* NULL where there is none of that name. */
 const struct question *question_by_name(const char *name);
+
+const char *question_refused(enum feed_question question);
 
 /* Ends the help of `show`. */
 void questions_list(FILE *out);

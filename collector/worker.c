@@ -14,6 +14,7 @@
 #include "collector/cadence.h"
 #include "collector/clock.h"
 #include "collector/cost.h"
+#include "collector/questions.h"
 #include "probe/process/process.h"
 
 #define STACK_BYTES (512 * 1024)
@@ -421,13 +422,13 @@ static struct ask *take_asks(struct worker *w, bool close)
 }
 
 /* For a source that gives no words of its own. */
-static const char *words_of(int error)
+static const char *words_of(int error, enum feed_question question)
 {
   switch (error) {
   case 0:
     return "";
   case -EOPNOTSUPP:
-    return "this runtime cannot tell that";
+    return question_refused(question);
   case -ECANCELED:
     return "the process is not readable now";
   default:
@@ -446,7 +447,7 @@ static void answer_asks(struct worker *w, bool closing)
 
     if (!closing && w->session)
       error = w->source->ask(w->session, ask->actor, ask->question, &text);
-    ask->answer(ask->context, error, text ? text : words_of(error));
+    ask->answer(ask->context, error, text ? text : words_of(error, ask->question));
     free(text);
     free(ask);
     ask = next;
