@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "bpf/ladder.h"
+#include "collector/clock.h"
 #include "collector/command.h"
 #include "collector/paths.h"
 #include "collector/prober.h"
@@ -378,6 +379,9 @@ enum {
 
 /* --- what runs here --- */
 
+/* Longer than a busy machine needs for one look, so that nobody is blamed for it. */
+#define LOOK_PATIENCE_NS (3 * CLOCK_NS_PER_S)
+
 struct census {
   unsigned readable, refused;
   char reason[SOURCE_REASON_BYTES]; /* of the first that is refused */
@@ -416,7 +420,7 @@ static unsigned count_some(struct census censuses[SOURCES_MAX], const pid_t *pid
 
     if (prober_start(pids + i, count - i, &setup, &prober) < 0)
       return held; /* nobody is counted */
-    all = prober_wait(prober, &done);
+    all = prober_wait(prober, LOOK_PATIENCE_NS, &done);
     for (size_t k = 0; k < done; k++)
       count_look(censuses, prober_look(prober, k));
     if (all) {

@@ -10,8 +10,6 @@
 #include "collector/cost.h"
 
 #define STACK_BYTES (512 * 1024)
-/* One look takes 50 to 500 us. On a busy machine it may take longer than this: then it is only looked at later. */
-#define PATIENCE_NS (100 * CLOCK_NS_PER_MS)
 
 struct prober {
   struct prober_setup setup;
@@ -122,14 +120,14 @@ int prober_start(const pid_t *pids, size_t count, const struct prober_setup *set
   return 0;
 }
 
-bool prober_wait(struct prober *p, size_t *ret_done)
+bool prober_wait(struct prober *p, uint64_t patience_ns, size_t *ret_done)
 {
   bool held = false, all;
 
   pthread_mutex_lock(&p->lock);
   while (!p->ended && !held) {
     size_t before = p->done;
-    struct timespec until = clock_timespec(clock_mono_ns() + PATIENCE_NS);
+    struct timespec until = clock_timespec(clock_mono_ns() + patience_ns);
     int waited = 0;
 
     while (!p->ended && waited == 0)

@@ -46,9 +46,10 @@ struct prober_setup {
 int prober_start(const pid_t *pids, size_t count, const struct prober_setup *setup,
                  struct prober **ret_prober);
 
-/* Returns true when all looks are done, and false when one of them took too long: then those after it are not begun any
- * more. looks[0 .. *ret_done) are done in both cases. */
-bool prober_wait(struct prober *prober, size_t *ret_done);
+/* Returns true when all looks are done, and false when one of them took longer than the patience (50 to 500 us are usual,
+ * on a machine that is not busy): then those after it are not begun any more. looks[0 .. *ret_done) are done in both
+ * cases. */
+bool prober_wait(struct prober *prober, uint64_t patience_ns, size_t *ret_done);
 
 struct look *prober_look(struct prober *prober, size_t i); /* one that is done */
 bool prober_ended(struct prober *prober); /* looks[0 .. the one that held it up] are done */

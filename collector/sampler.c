@@ -29,7 +29,9 @@
 
 enum { TARGETS_MAX = 64, HELD_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX = 16384 };
 #define STOP_PATIENCE_NS CLOCK_NS_PER_S
-/* A look that has not ended after this is told. */
+/* A look that takes longer than this ends beside the others. */
+#define LOOK_PATIENCE_NS (100 * CLOCK_NS_PER_MS)
+/* One that has not ended after this is told. */
 #define HELD_PATIENCE_NS CLOCK_NS_PER_S
 
 /* A process that has a row though nothing reads it. */
@@ -522,7 +524,7 @@ static size_t tell_held(struct sampler *s, struct held *held)
   held->told_key = TARGET_KEY(reach_start_ticks(target), held->pid);
   (void)snprintf(reason, sizeof(reason),
                  "process %d holds up who looks at it: what it runs from (a file system, a page of "
-                 "memory) does not answer",
+                 "memory) does not answer, or the machine is too busy",
                  (int)held->pid);
   if (is_wanted(s, target))
     told = tell_unreadable(s, target, NULL, reason);
@@ -627,7 +629,7 @@ static size_t look_at_some(struct sampler *s, const pid_t *pids, size_t count, u
       discovery_looked(s->discovery, pids[i], 0, false, 0, now_ns);
     return count;
   }
-  bool all = prober_wait(prober, &done);
+  bool all = prober_wait(prober, LOOK_PATIENCE_NS, &done);
   for (size_t i = 0; i < done; i++)
     *expected += take_look(s, prober_look(prober, i), now_ns);
   if (all) {
