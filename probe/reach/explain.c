@@ -87,7 +87,9 @@ void explain_gather(pid_t pid, struct explain_facts *ret_facts)
   char path[PATH_BYTES];
   char *status = NULL;
   uint64_t ours = broker_capabilities();
-  struct explain_facts facts = {.yama = gather_yama(), .privileged = ours >> CAP_SYS_PTRACE & 1};
+  struct explain_facts facts = {.yama = gather_yama(),
+                                .privileged = ours >> CAP_SYS_PTRACE & 1,
+                                .enters = ours >> CAP_DAC_READ_SEARCH & 1};
 
   (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid); /* a pid always fits */
   int error = reach_machine_file(path, STATUS_BYTES, &status, NULL);
@@ -145,6 +147,11 @@ static bool yama_nobody(const struct explain_facts *f)
   return f->yama >= 3;
 }
 
+static bool is_closed(const struct explain_facts *f)
+{
+  return f->other_user && f->privileged && !f->enters;
+}
+
 static bool is_unprivileged(const struct explain_facts *f)
 {
   return !f->privileged;
@@ -179,6 +186,8 @@ static const struct {
      "run as root or with CAP_SYS_PTRACE"},
     {yama_nobody, "is guarded by Yama (kernel.yama.ptrace_scope = 3: nobody may read it)",
      "change the setting, which needs a reboot"},
+    {is_closed, "belongs to another user, whose files in /proc impasse may not open",
+     "run as root, or with CAP_DAC_READ_SEARCH beside CAP_SYS_PTRACE"},
     {is_unprivileged, "refuses to be read (a security module or a container forbids it)",
      "run as root; in a container, add the capability SYS_PTRACE"},
     {always, "refuses to be read even by the privileged (a security module forbids it)",

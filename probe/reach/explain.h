@@ -16,6 +16,7 @@ struct explain_facts {
   bool gone;             /* there is no such process */
   bool hidden;           /* it lives, but /proc does not show it: hidepid */
   bool privileged;       /* we hold CAP_SYS_PTRACE */
+  bool enters;           /* we hold CAP_DAC_READ_SEARCH: files of others in /proc can be opened */
   bool known;            /* its /proc/PID/status could be read: the four below hold */
   bool other_user;       /* one of its user or group ids is not ours */
   uid_t uid;             /* its real user id */

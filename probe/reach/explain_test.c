@@ -46,9 +46,13 @@ static void each_reason_has_its_words_and_remedy(void **state)
       {-EPERM, {.known = true, .yama = 3, .privileged = true}, "ptrace_scope = 3", "reboot"},
       {-EPERM, {.known = true}, "security module or a container", "SYS_PTRACE"},
       {-EPERM,
-       {.known = true, .privileged = true, .other_user = true, .yama = 2},
+       {.known = true, .privileged = true, .enters = true, .other_user = true, .yama = 2},
        "even by the privileged",
        "ask"},
+      {-EACCES,
+       {.known = true, .privileged = true, .other_user = true},
+       "another user, whose files",
+       "CAP_DAC_READ_SEARCH"},
       {-ENOMEM, {.known = true, .other_user = true}, "Cannot allocate memory", "process 17"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
