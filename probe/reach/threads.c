@@ -3,9 +3,14 @@
  * gives the words of now for a third of the price, and names the very thread, never the next one of its number (then it
  * reads -ESRCH).
  *
+ * Who has not run since the last read, and slept then, is still in the call in which it was: of most threads of a stuck
+ * program only how often and how long it ran is read. That is read before the call: what lies between two equal readings
+ * is one sleep. A kernel that does not count it tells zeros, which say nothing.
+ *
  * Descriptors are the process's, and each keeps a page in the kernel: a target has at most KEPT_FDS_MOST, all targets
- * together half of what may be open. Of the threads beyond them each file is opened, read and closed; that another thread
- * got the number of one of these shows only where it ran less often than the one before.
+ * together half of what may be open; where that is too few, schedstat comes first. Of the threads beyond them each file is
+ * opened, read and closed; that another thread got the number of one of these shows only where it ran less often than the
+ * one before.
  *
  * Not here: what the words mean.
  */
@@ -23,6 +28,7 @@
 #include "probe/reach/numbers.h"
 #include "probe/reach/remote_reach.h"
 
+enum { SCHEDSTAT_BYTES = sizeof((struct reach_thread *)NULL)->schedstat };
 enum { KEPT_FDS_MOST = 4096, OPEN_FDS_DEFAULT = 1024 };
 
 enum word { WORD_SYSCALL, WORD_SCHEDSTAT, WORDS };
@@ -30,9 +36,11 @@ static const char *const word_names[WORDS] = {"syscall", "schedstat"};
 
 struct kept {
   pid_t tid;
-  int fds[WORDS]; /* -1: not kept */
-  uint64_t runs;  /* as last read */
-  bool wanted;    /* by the read under way */
+  int fds[WORDS];                  /* -1: not kept */
+  uint64_t runs;                   /* as last read */
+  char schedstat[SCHEDSTAT_BYTES]; /* before that read ... */
+  char *call;  /* ... and the call in which it slept then; NULL: it ran, or that is not known */
+  bool wanted; /* by the read under way */
   bool gone;
   bool fresh;
 };
@@ -76,10 +84,16 @@ int reach_threads_open(const struct reach_target *target, struct reach_threads *
 
 /* --- descriptors --- */
 
-static void keep_fd(struct reach_threads *threads, int *slot, int fd)
+static bool may_keep(const struct reach_threads *threads, enum word word)
+{
+  bool all_fit = threads->kept_count * WORDS <= threads->fds_most;
+  return (word == WORD_SCHEDSTAT || all_fit) && threads->fds < threads->fds_most;
+}
+
+static void keep_fd(struct reach_threads *threads, enum word word, int *slot, int fd)
 {
   size_t all = atomic_fetch_add(&all_fds, 1);
-  if (threads->fds < threads->fds_most && all < fds_of_process() / 2) {
+  if (may_keep(threads, word) && all < fds_of_process() / 2) {
     *slot = fd;
     threads->fds++;
     return;
@@ -88,8 +102,10 @@ static void keep_fd(struct reach_threads *threads, int *slot, int fd)
   (void)close(fd); /* only read */
 }
 
-static void drop_fds(struct reach_threads *threads, struct kept *kept)
+static void forget(struct reach_threads *threads, struct kept *kept)
 {
+  free(kept->call);
+  kept->call = NULL;
   for (int w = 0; w < WORDS; w++) {
     if (kept->fds[w] < 0)
       continue;
@@ -105,7 +121,7 @@ void reach_threads_close(struct reach_threads *threads)
   if (!threads)
     return;
   for (size_t i = 0; i < threads->kept_count; i++)
-    drop_fds(threads, &threads->kept[i]);
+    forget(threads, &threads->kept[i]);
   remote_threads_close(threads->remote);
   if (threads->task_fd >= 0)
     (void)close(threads->task_fd); /* only read */
@@ -144,7 +160,7 @@ static int read_word(struct reach_threads *threads, struct kept *kept, enum word
   if (error)
     (void)close(fd); /* only read */
   else
-    keep_fd(threads, &kept->fds[word], fd);
+    keep_fd(threads, word, &kept->fds[word], fd);
   return error;
 }
 
@@ -157,15 +173,34 @@ static uint64_t runs_of(const char *schedstat)
   return text ? strtoull(text, NULL, 10) : 0;
 }
 
+/* What the next read may compare with. */
+static void remember(struct kept *kept, const struct reach_thread *thread, uint64_t runs, bool told)
+{
+  bool slept = told && runs > 0 && strncmp(thread->syscall, "running", 7) != 0;
+  kept->runs = runs;
+  memcpy(kept->schedstat, thread->schedstat, sizeof kept->schedstat);
+  if (!slept || !kept->call || strcmp(kept->call, thread->syscall) != 0) {
+    free(kept->call);
+    kept->call = slept ? strdup(thread->syscall) : NULL; /* without memory it is read again */
+  }
+}
+
 /* 0, -ESRCH it has gone, or why its system call is not told. */
 static int read_once(struct reach_threads *threads, struct kept *kept, struct reach_thread *thread)
 {
-  int error = read_word(threads, kept, WORD_SYSCALL, thread->syscall, sizeof thread->syscall);
-  if (error == -ESRCH)
-    return error;
   if (read_word(threads, kept, WORD_SCHEDSTAT, thread->schedstat, sizeof thread->schedstat) ==
       -ESRCH)
     return -ESRCH;
+  uint64_t runs = runs_of(thread->schedstat);
+  int error = 0;
+  if (kept->call && strcmp(thread->schedstat, kept->schedstat) == 0)
+    (void)snprintf(thread->syscall, sizeof thread->syscall, "%s", kept->call); /* it fitted */
+  else
+    error = read_word(threads, kept, WORD_SYSCALL, thread->syscall, sizeof thread->syscall);
+  if (error == -ESRCH)
+    return error;
+  thread->fresh = kept->fresh || runs < kept->runs;
+  remember(kept, thread, runs, error == 0);
   return error;
 }
 
@@ -175,20 +210,17 @@ static int read_thread(struct reach_threads *threads, struct kept *kept,
   bool named = kept->fds[WORD_SYSCALL] >= 0 || kept->fds[WORD_SCHEDSTAT] >= 0;
   int error = read_once(threads, kept, thread);
   if (error == -ESRCH && named) { /* that thread: another may have its number */
-    drop_fds(threads, kept);
+    forget(threads, kept);
     kept->fresh = true;
     error = read_once(threads, kept, thread);
   }
   if (error == -ESRCH) {
-    drop_fds(threads, kept);
+    forget(threads, kept);
     kept->gone = true;
     return error;
   }
-  uint64_t runs = runs_of(thread->schedstat);
   thread->tid = kept->tid;
-  thread->fresh = kept->fresh || runs < kept->runs;
   kept->fresh = false;
-  kept->runs = runs;
   return error;
 }
 
@@ -205,7 +237,7 @@ static int merge(struct reach_threads *threads, const pid_t *tids, size_t count,
   for (size_t i = 0; i <= count; i++) {
     for (; old < threads->kept_count && (i == count || threads->kept[old].tid < tids[i]); old++) {
       if (all) {
-        drop_fds(threads, &threads->kept[old]);
+        forget(threads, &threads->kept[old]);
         continue;
       }
       merged[n] = threads->kept[old];
