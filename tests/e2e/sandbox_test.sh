@@ -25,8 +25,12 @@ record() {
   spawn "$IMPASSE" record --target "$demo" --db "$work/db"
   recorder=$spawned
   poll 60 circle
+  poll 60 has_broker
+}
+has_broker() {
+  alive "$recorder" || fail "the recorder ended: $(cat "$spawned_err")"
   broker=$(broker_of "$recorder")
-  [ -n "$broker" ] || fail "there is no broker"
+  [ -n "$broker" ]
 }
 circle() {
   run "$IMPASSE" query "SELECT count(*) AS n FROM waits WHERE verdict = 'deadlock'" --db "$work/db" --format tsv
@@ -57,6 +61,7 @@ grep -q '[1-9][0-9]* ticks' "$spawned_err" || fail "the recorder did not end ord
 
 record
 kill -KILL "$recorder"
+wait "$recorder" || : # all of its threads: one may hold its socket a little longer
 poll 30 gone "$broker"
 
 # Without its broker it goes on with what it has, and says what is missing.
