@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -272,6 +273,42 @@ static void the_next_thread_of_a_number_is_fresh(void **state)
   assert_true(fresh);
 }
 
+static void wait_otherwise(void *context, int in, int out)
+{
+  (void)context;
+  test_child_tell(out);
+  test_child_await(in);
+  for (;;)
+    (void)poll(NULL, 0, -1);
+}
+
+static bool waits_in_poll(void *context)
+{
+  struct fixture *f = context;
+  read_all(f);
+  const struct reach_thread *thread = find(f->list, f->count, reach_pid(f->target));
+  return thread && strchr(thread->syscall, ' ') && atoi(thread->syscall) != SYS_read;
+}
+
+static bool first_waits_in_read(void *context)
+{
+  struct fixture *f = context;
+  read_all(f);
+  return waits_in_read(find(f->list, f->count, reach_pid(f->target)));
+}
+
+static void who_ran_and_sleeps_elsewhere_is_read_anew(void **state)
+{
+  (void)state;
+  struct fixture f = start(wait_otherwise);
+  assert_true(test_until(first_waits_in_read, &f));
+  assert_true(first_waits_in_read(&f));
+  assert_true(write(f.child.to, "", 1) == 1);
+  assert_true(test_until(waits_in_poll, &f));
+  assert_true(waits_in_poll(&f));
+  end(&f);
+}
+
 static void a_process_that_ended_is_gone(void **state)
 {
   (void)state;
@@ -293,6 +330,7 @@ int main(void)
       cmocka_unit_test(a_list_is_read_and_the_others_stay_known),
       cmocka_unit_test(descriptors_are_kept_up_to_half_of_the_limit),
       cmocka_unit_test(the_next_thread_of_a_number_is_fresh),
+      cmocka_unit_test(who_ran_and_sleeps_elsewhere_is_read_anew),
       cmocka_unit_test(a_process_that_ended_is_gone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
