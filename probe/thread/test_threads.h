@@ -18,11 +18,8 @@
 #include <sys/syscall.h>
 
 #include "probe/processor/processor.h"
-#include "probe/reach/reach.h"
-#include "probe/reach/test_child.h"
-#include "probe/source.h"
-
-extern const struct source source_thread;
+#define TEST_SOURCE source_thread
+#include "probe/test_target.h"
 
 /* ---- in the child ---- */
 
@@ -69,60 +66,6 @@ static inline void test_thread_await(struct test_thread *thread)
 }
 
 /* ---- in the test ---- */
-
-struct test_target {
-  struct test_child child;
-  struct reach_target *reach;
-  void *session;
-  struct sweep *sweep; /* the newest */
-};
-
-static inline struct test_target test_target_start(void (*body)(void *, int, int), void *context)
-{
-  struct test_target target = {.child = test_child_start(body, context, true)};
-  assert_int_equal(reach_open(target.child.pid, &target.reach), 0);
-  return target;
-}
-
-static inline void test_target_open(struct test_target *target)
-{
-  char reason[SOURCE_REASON_BYTES] = "";
-  int error = source_thread.open(target->reach, &target->session, reason);
-  if (error)
-    fail_msg("open gave %d: %s", error, reason);
-}
-
-static inline const struct sweep *test_target_take(struct test_target *target, struct sweep *sweep)
-{
-  sweep_free(target->sweep);
-  target->sweep = sweep;
-  assert_int_equal(sweep_check(sweep), 0);
-  return sweep;
-}
-
-static inline const struct sweep *test_target_sweep(struct test_target *target)
-{
-  struct sweep *sweep = NULL;
-  assert_int_equal(source_thread.sweep(target->session, &sweep), 0);
-  return test_target_take(target, sweep);
-}
-
-static inline const struct sweep *test_target_round(struct test_target *target)
-{
-  struct sweep *sweep = NULL;
-  assert_int_equal(source_thread.round(target->session, &sweep), 0);
-  assert_int_equal(sweep->kind, SWEEP_ROUND);
-  return test_target_take(target, sweep);
-}
-
-static inline void test_target_end(struct test_target *target)
-{
-  sweep_free(target->sweep);
-  if (target->session)
-    source_thread.close(target->session);
-  reach_close(target->reach);
-  test_child_kill(&target->child);
-}
 
 /* By the name of its thread, without the number behind it. */
 static inline const struct sweep_actor *test_actor(const struct sweep *sweep, const char *name)
