@@ -25,7 +25,7 @@ static bool may_wait(const struct reach_target *target, int64_t *ret_threads)
 {
   struct process_stat stat;
   char *text = NULL;
-  bool may = reach_file(target, "stat", STAT_BYTES, &text, NULL) == 0 &&
+  bool may = reach_public_file(target, "stat", STAT_BYTES, &text, NULL) == 0 &&
              process_parse_stat(text, &stat) == 0 && (stat.rss_bytes > 0 || stat.thread_count > 1);
   free(text);
   if (may)
