@@ -23,6 +23,7 @@
 #include "collector/command.h"
 #include "collector/take.h"
 #include "collector/unreadable.h"
+#include "collector/wishes.h"
 #include "model/sweep.h"
 #include "store/harmless.h"
 
@@ -282,6 +283,7 @@ static int print_nothing(const struct checking *c)
 {
   const struct snapshot *s = c->newest;
   const char *reason = NULL, *name = NULL;
+  char words[512];
 
   for (uint32_t row = 0; s && row < snapshot_rows(s, RELATION_TARGETS); row++) {
     const char *why = snapshot_text(s, RELATION_TARGETS, TARGETS_REASON, row);
@@ -299,9 +301,8 @@ static int print_nothing(const struct checking *c)
     (void)fputs(": ", stdout);
     print_text(reason);
   } else if (c->options->target_count > 0) {
-    (void)fputs("no process ", stdout);
-    print_text(c->options->targets[0]);
-    (void)fputs(" that impasse can watch", stdout);
+    wishes_explain_missing(c->options->targets[0], words, sizeof(words));
+    print_text(words);
   } else {
     (void)fputs("no program that impasse can watch is running; see: impasse doctor", stdout);
   }

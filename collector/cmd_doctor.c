@@ -140,13 +140,27 @@ static bool has_capability(unsigned number)
   return broker_capabilities() >> number & 1;
 }
 
+/* In a user namespace of its own a capability holds for who is in it. */
+static const char *every_user(void)
+{
+  char *text = NULL;
+  size_t length;
+  unsigned inside, outside;
+  unsigned long count = UINT32_MAX;
+
+  if (reach_machine_file("/proc/self/uid_map", 1 << 16, &text, &length) == 0)
+    (void)sscanf(text, "%u %u %lu", &inside, &outside, &count); /* else it is the first one */
+  free(text);
+  return count == UINT32_MAX ? "every user" : "every user of this container";
+}
+
 static void check_user(struct finding_of *f)
 {
   uint64_t set = broker_capabilities();
 
   if (has_capability(CAP_NUMBER_SYS_PTRACE))
-    found(f, LEVEL_OK, NULL, "uid %u, capabilities %" PRIx64 ": processes of every user", geteuid(),
-          set);
+    found(f, LEVEL_OK, NULL, "uid %u, capabilities %" PRIx64 ": processes of %s", geteuid(), set,
+          every_user());
   else
     found(f, LEVEL_LIMITED, "run as root, or let a recorder of root run and join the group impasse",
           "uid %u, capabilities %" PRIx64 ": only your own processes", geteuid(), set);
@@ -172,17 +186,20 @@ static void check_yama(struct finding_of *f)
 
 static void check_hidepid(struct finding_of *f)
 {
-  char *text, *mount;
+  const char *mount = NULL;
+  char *text, line[512];
   size_t length;
 
   if (reach_machine_file("/proc/self/mounts", 1 << 20, &text, &length) < 0) {
     found(f, LEVEL_LIMITED, NULL, "unknown");
     return;
   }
-  mount = strstr(text, " /proc proc ");
-  if (mount)
-    mount[strcspn(mount, "\n")] = '\0';
-  if (mount && strstr(mount, "hidepid=") && !strstr(mount, "hidepid=0") && geteuid() != 0)
+  for (const char *next = text; (next = strstr(next, " /proc proc ")); next++)
+    mount = next; /* the last one covers the others */
+  length = mount ? strcspn(mount, "\n") : 0;
+  (void)snprintf(line, sizeof(line), "%.*s", (int)length, mount ? mount : "");
+  if (strstr(line, "hidepid=") && !strstr(line, "hidepid=0") &&
+      !has_capability(CAP_NUMBER_SYS_PTRACE))
     found(f, LEVEL_LIMITED, "mount /proc with hidepid=0, or with gid= of a group of yours",
           "hidepid is set: processes of other users are not even listed");
   else
@@ -220,7 +237,7 @@ static void rung_broker(struct finding_of *f)
 static void rung_memory(struct finding_of *f)
 {
   if (has_capability(CAP_NUMBER_SYS_PTRACE))
-    found(f, LEVEL_OK, NULL, "CAP_SYS_PTRACE: memory of every user's processes");
+    found(f, LEVEL_OK, NULL, "CAP_SYS_PTRACE: memory of the processes of %s", every_user());
   else
     found(f, LEVEL_LIMITED, "run as root or with CAP_SYS_PTRACE",
           "no CAP_SYS_PTRACE: memory of your own processes only");
@@ -229,7 +246,8 @@ static void rung_memory(struct finding_of *f)
 static void rung_files(struct finding_of *f)
 {
   if (has_capability(CAP_NUMBER_DAC_READ_SEARCH))
-    found(f, LEVEL_OK, NULL, "CAP_DAC_READ_SEARCH: what /proc tells of every user's processes");
+    found(f, LEVEL_OK, NULL, "CAP_DAC_READ_SEARCH: what /proc tells of the processes of %s",
+          every_user());
   else
     found(f, LEVEL_LIMITED, "run as root or with CAP_DAC_READ_SEARCH",
           "no CAP_DAC_READ_SEARCH: of other users' processes neither descriptors nor system calls");
@@ -571,8 +589,10 @@ const struct command cmd_doctor = {
     .name = "doctor",
     .args = "",
     .help = "Tell what can be observed here, and what of it needs help",
-    .manual = "Each line is ok, limited or no, what was found, and the remedy. The last lines\n"
-              "are the sources: what each reads, and how many such processes run here now.\n",
+    .manual = "Each line is ok, limited or no, what was found, and the remedy. The lines bpf ...\n"
+              "are programs for the kernel, each tried here, and what is done without it:\n"
+              "threads of your own programs are read without any. The last lines are the\n"
+              "sources: what each reads, and how many such processes run here now.\n",
     .options = OPTION_BIT(FORMAT) | OPTION_BIT(JSON),
     .trouble_code = EXIT_TROUBLE,
     .run = doctor,

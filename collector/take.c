@@ -12,6 +12,7 @@
 #include "collector/feeds.h"
 #include "collector/loop.h"
 #include "collector/snapshot_filter.h"
+#include "collector/wishes.h"
 #include "model/maker.h"
 #include "model/sweep.h"
 
@@ -23,6 +24,7 @@
 #define ONCE_PATIENCE_NS (10 * CLOCK_NS_PER_S)
 /* A target that was named and is not there yet is waited for so many times longer. */
 #define ONCE_MISSING_FACTOR 4
+enum { MISSING_BYTES = 512 };
 
 struct taking {
   const struct take *take;
@@ -174,6 +176,7 @@ static enum take_verdict each_of_one(void *context, struct feed *feed,
 int take_one(const struct options *options, struct snapshot **ret_snapshot,
              struct complaint *complaint)
 {
+  char words[MISSING_BYTES];
   uint64_t interval =
       options->interval_ns == OPTION_UNSET ? ONCE_INTERVAL_NS : (uint64_t)options->interval_ns;
   struct one one = {.options = options, .enough_ns = interval * 9 / 10};
@@ -188,10 +191,10 @@ int take_one(const struct options *options, struct snapshot **ret_snapshot,
     error = 0; /* late, but there is something */
   if (error == -ETIME)
     error = complaint_set(complaint, error, "nothing was read in time; try a longer --interval");
-  if (error == 0 && snapshot_missing_target(one.newest, options))
-    error = complaint_set(complaint, -ESRCH,
-                          "no process \"%s\" that impasse can watch; see: impasse show targets",
-                          snapshot_missing_target(one.newest, options));
+  if (error == 0 && snapshot_missing_target(one.newest, options)) {
+    wishes_explain_missing(snapshot_missing_target(one.newest, options), words, sizeof(words));
+    error = complaint_set(complaint, -ESRCH, "%s; see: impasse show targets", words);
+  }
   if (error < 0) {
     snapshot_unref(one.newest);
     return error;

@@ -1,6 +1,7 @@
 /* wishes.c - see wishes.h. */
 #include "collector/wishes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,19 @@ static void add_pid(struct options *options, size_t wish, pid_t pid)
   options->targets[i] = options->pids[i];
   options->wish_of[i] = (uint8_t)wish;
   options->target_count++;
+}
+
+void wishes_explain_missing(const char *wish, char *ret_text, size_t room)
+{
+  struct reach_target *target = NULL;
+  pid_t pid = is_number(wish) ? (pid_t)strtol(wish, NULL, 10) : 0;
+  int error = pid > 0 ? reach_open(pid, &target) : 0;
+
+  reach_close(target);
+  if (error == -ENOENT || error == -EACCES || error == -EPERM) /* it runs, but is hidden from us */
+    reach_explain(pid, -EACCES, ret_text, room);
+  else
+    (void)snprintf(ret_text, room, "no process \"%s\" that impasse can watch", wish);
 }
 
 void wishes_expand(struct options *options)

@@ -12,4 +12,7 @@
 /* Adds pids behind options->targets, as far as there is room. Nothing where the options speak of the past. */
 void wishes_expand(struct options *options);
 
+/* Why nothing is known of a target that was wished for, in words with what to do. */
+void wishes_explain_missing(const char *wish, char *ret_text, size_t room);
+
 #endif

@@ -34,7 +34,7 @@ for as in '' "$as_nobody"; do
   expect_status 0
   expect_out "^[^	]*	$demo	.*	running"
   expect_out "^[^	]*	$hung	.*unreadable.*holds up who looks at it"
-  run $as timeout 60 "$IMPASSE" check deadlock
+  run $as timeout 60 "$IMPASSE" check deadlock --target "$demo" --target "$hung"
   expect_status 2
   expect_out server_a
   run $as timeout 60 "$IMPASSE" doctor
