@@ -37,7 +37,8 @@ struct memory {
   struct waittree tree;
   uint32_t alerts[TOP_MAX], mailboxes[TOP_MAX], tables[TOP_MAX];
   uint32_t alert_count, mailbox_count, table_count;
-  bool several; /* processes are shown: their names must tell things of one name apart */
+  bool has_mailboxes; /* that anybody has one: threads have none */
+  bool several;       /* processes are shown: their names must tell things of one name apart */
 };
 
 struct panel {
@@ -71,6 +72,16 @@ static bool several_targets(const struct snapshot *s)
   return count > 1;
 }
 
+static bool has_mailboxes(const struct snapshot *s)
+{
+  uint32_t rows = snapshot_rows(s, RELATION_ACTORS);
+
+  for (uint32_t row = 0; row < rows; row++)
+    if (snapshot_int(s, RELATION_ACTORS, ACTORS_DEPTH, row) != VALUE_UNKNOWN)
+      return true;
+  return false;
+}
+
 static void renew(struct memory *m, const struct view *view)
 {
   const struct snapshot *s = view->snapshot;
@@ -79,6 +90,7 @@ static void renew(struct memory *m, const struct view *view)
     return;
   m->generation = view->generation;
   m->several = several_targets(s);
+  m->has_mailboxes = has_mailboxes(s);
   m->alert_count = ranking_top(s, RELATION_ALERTS, rules_alert_urgency, m->alerts, TOP_MAX);
   m->mailbox_count = ranking_top(s, RELATION_ACTORS, mailbox_weight, m->mailboxes, TOP_MAX);
   m->table_count = ranking_top(s, RELATION_TABLES, table_score, m->tables, TOP_MAX);
@@ -299,7 +311,8 @@ static void mailbox_title(const struct memory *m, const struct view *view, struc
 
   if (!m->mailbox_count) {
     pen_text(&pen, STYLE_TITLE, "Mailboxes");
-    draw_peace(&pen, snapshot_rows(view->snapshot, RELATION_ACTORS), "actors", "all empty");
+    draw_peace(&pen, m->has_mailboxes ? snapshot_rows(view->snapshot, RELATION_ACTORS) : 0,
+               m->has_mailboxes ? "actors" : "mailboxes", "all empty");
     return;
   }
   draw_headings(mailbox_columns, MAILBOX_COLUMNS, area);
