@@ -40,12 +40,13 @@ circle() {
 record
 parsers=0
 for task in /proc/"$recorder"/task/*; do
+  cat "$task/status" >"$work/status" 2>/dev/null || continue # it has ended
   for set in CapInh CapPrm CapEff CapBnd CapAmb; do
-    [ -z "$(told "$task/status" $set | tr -d 0)" ] || fail "a thread of the recorder has $set $(told "$task/status" $set)"
+    [ -z "$(told "$work/status" $set | tr -d 0)" ] || fail "a thread of the recorder has $set $(told "$work/status" $set)"
   done
-  [ "$(told "$task/status" NoNewPrivs)" = 1 ] || fail "a thread of the recorder could gain privileges by exec"
-  [ "$(told "$task/status" Seccomp)" = 2 ] || fail "a thread of the recorder has no filter"
-  [ "$(told "$task/status" Seccomp_filters)" -gt "$(told /proc/"$recorder"/status Seccomp_filters)" ] && parsers=$((parsers + 1))
+  [ "$(told "$work/status" NoNewPrivs)" = 1 ] || fail "a thread of the recorder could gain privileges by exec"
+  [ "$(told "$work/status" Seccomp)" = 2 ] || fail "a thread of the recorder has no filter"
+  [ "$(told "$work/status" Seccomp_filters)" -gt "$(told /proc/"$recorder"/status Seccomp_filters)" ] && parsers=$((parsers + 1))
 done
 [ "$parsers" -ge 2 ] || fail "discovery and the worker should have a filter of their own: $parsers have"
 [ -n "$(told /proc/"$broker"/status CapEff | tr -d 0)" ] || fail "the broker has no capabilities"
