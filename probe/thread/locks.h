@@ -30,6 +30,7 @@ struct lock {
   uint8_t kind;  /* enum table_kind */
   char *name;    /* NULL: not sought yet */
   unsigned name_tries;
+  bool variable_sought;                 /* and found or not */
   uint64_t owner;                       /* key of a thread of the target, 0 unknown or elsewhere */
   bool had_owner;                       /* it was seen with one: certainly a lock */
   uint64_t read_waiters, write_waiters; /* at the last look */

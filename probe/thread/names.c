@@ -44,16 +44,25 @@ void names_site(struct session *session, struct member *member, struct sweep *sw
   seek_site(session, member, sweep, session->naming.sweeps <= FIRST_SWEEPS);
 }
 
-void names_lock(struct session *session, struct member *member, struct lock *lock,
-                struct sweep *sweep)
+void names_variable(struct session *session, struct lock *lock, struct sweep *sweep)
 {
   char text[STACK_TEXT_BYTES];
-  if (lock->name || !session->stack || sweep->kind != SWEEP_FULL)
+  if (lock->name || lock->variable_sought || !session->stack || sweep->kind != SWEEP_FULL)
     return;
   uint64_t begin = clock_thread_ns();
   if (stack_data_name(session->stack, lock->address, text))
     lock->name = strdup(text); /* NULL: it is called by its address */
+  lock->variable_sought = true;
   sweep->passing_ns += clock_thread_ns() - begin;
+}
+
+void names_lock(struct session *session, struct member *member, struct lock *lock,
+                struct sweep *sweep)
+{
+  if (lock->name || !session->stack || sweep->kind != SWEEP_FULL)
+    return;
+  lock->variable_sought = false; /* a library may have come since */
+  names_variable(session, lock, sweep);
   if (lock->name)
     return;
   seek_site(session, member, sweep, lock->name_tries++ < NAME_TRIES);

@@ -16,6 +16,9 @@ void names_begin(struct session *session);
 void names_lock(struct session *session, struct member *member, struct lock *lock,
                 struct sweep *sweep);
 
+/* As far as it is a variable's: of a lock for which nobody was seen waiting. */
+void names_variable(struct session *session, struct lock *lock, struct sweep *sweep);
+
 /* Finds the function that the member waits in. */
 void names_site(struct session *session, struct member *member, struct sweep *sweep);
 

@@ -192,9 +192,11 @@ static int add_table(struct sweep *sweep, const struct lock *lock)
 
 static int add_tables(struct session *session, struct sweep *sweep)
 {
-  for (const struct lock *lock = session->locks.by_address; lock; lock = lock->hh.next)
+  for (struct lock *lock = session->locks.by_address; lock; lock = lock->hh.next) {
+    names_variable(session, lock, sweep);
     if (add_table(sweep, lock) != 0)
       return -ENOMEM;
+  }
   return 0;
 }
 
