@@ -21,7 +21,7 @@ static const struct table_spec spec = {
     .relation = RELATION_TARGETS,
     .columns = {TARGETS_TARGET,        TARGETS_STATE,
                 TARGETS_ACTORS,        TARGETS_BLOCKED,
-                TARGETS_RUNTIME,       TARGETS_REASON,
+                TARGETS_REASON,        TARGETS_RUNTIME,
                 TARGETS_CPU_PERMILLE,  TARGETS_RSS_BYTES,
                 TARGETS_COST_PERMILLE, TARGETS_SWEEP_US,
                 TARGETS_INTERVAL_MS,   TARGETS_LOST,

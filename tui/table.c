@@ -374,8 +374,8 @@ static unsigned name_width(unsigned room)
   return room < 90 ? 0 : room < 110 ? 20 + (room - 80) * 2 / 3 : 40;
 }
 
-/* The first column and as many from `left` on as fit; what is left over goes to the texts, the
- * first one twice. */
+/* The first column and as many from `left` on as fit; what is left over goes to the sentence, else to
+ * the texts, the first one twice. */
 static struct layout table_layout(const struct table *table, unsigned room)
 {
   struct layout layout = {.count = 0};
@@ -389,7 +389,7 @@ static struct layout table_layout(const struct table *table, unsigned room)
       continue;
     if (!i && spec->name_columns > width)
       width = spec->name_columns;
-    if (!i && is_text(spec->relation, column) && name_width(room) > width)
+    else if (!i && is_text(spec->relation, column) && name_width(room) > width)
       width = name_width(room);
     if (layout.count && used + 1 + width > room) {
       /* a text may be cut rather than left out */
@@ -403,6 +403,12 @@ static struct layout table_layout(const struct table *table, unsigned room)
     layout.widths[layout.count++] = width;
   }
   spare = room > used ? room - used : 0;
+  for (unsigned i = 1; i < layout.count && spare; i++) {
+    if (spec->sentence && layout.columns[i] == spec->sentence) {
+      layout.widths[i] += spare;
+      spare = 0;
+    }
+  }
   if (!shares)
     return layout;
   shares += is_text(spec->relation, layout.columns[0]) ? 1 : 0;
