@@ -14,10 +14,11 @@
 struct prober {
   struct prober_setup setup;
   pthread_t thread;
-  pthread_mutex_t lock; /* guards what follows up to `ended` */
+  pthread_mutex_t lock; /* guards what follows up to `left` */
   pthread_cond_t changed;
   size_t count, done;
   bool ended;
+  bool left; /* to its thread, which frees it */
   struct look looks[PROBER_LOOKS_MAX];
 };
 
@@ -44,9 +45,24 @@ static void examine(const struct prober *p, struct look *look)
   look->cost_ns = cost_thread_ns() - begin;
 }
 
+static void done_lock(struct prober *p)
+{
+  pthread_cond_destroy(&p->changed);
+  pthread_mutex_destroy(&p->lock);
+}
+
+static void forget(struct prober *p)
+{
+  for (size_t i = 0; i < PROBER_LOOKS_MAX; i++)
+    reach_close(p->looks[i].target);
+  done_lock(p);
+  free(p);
+}
+
 static void *prober_run(void *argument)
 {
   struct prober *p = argument;
+  bool left;
   size_t i = 0;
 
   pthread_mutex_lock(&p->lock);
@@ -59,9 +75,12 @@ static void *prober_run(void *argument)
       pthread_cond_signal(&p->changed);
   }
   p->ended = true;
+  left = p->left;
   pthread_cond_signal(&p->changed);
   pthread_mutex_unlock(&p->lock);
-  if (p->setup.ended)
+  if (left)
+    forget(p);
+  else if (p->setup.ended)
     p->setup.ended(p->setup.context);
   return NULL;
 }
@@ -75,12 +94,6 @@ static void init_lock(struct prober *p)
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_cond_init(&p->changed, &attributes);
   pthread_condattr_destroy(&attributes);
-}
-
-static void done_lock(struct prober *p)
-{
-  pthread_cond_destroy(&p->changed);
-  pthread_mutex_destroy(&p->lock);
 }
 
 static int start_thread(struct prober *p)
@@ -162,8 +175,20 @@ void prober_free(struct prober *p)
   if (!p)
     return;
   (void)pthread_join(p->thread, NULL); /* a thread of ours that was started */
-  for (size_t i = 0; i < PROBER_LOOKS_MAX; i++)
-    reach_close(p->looks[i].target);
-  done_lock(p);
-  free(p);
+  forget(p);
+}
+
+void prober_leave(struct prober *p)
+{
+  pthread_t thread = p->thread;
+  bool ended;
+
+  pthread_mutex_lock(&p->lock);
+  ended = p->ended;
+  p->left = !ended;
+  pthread_mutex_unlock(&p->lock);
+  if (ended)
+    prober_free(p);
+  else
+    (void)pthread_detach(thread); /* not joined by anybody: its number is still its own */
 }

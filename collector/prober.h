@@ -3,8 +3,8 @@
  * file system that does not answer, a page of memory that nobody serves) holds up that thread, and no other look.
  *
  *    prober_start -> prober_wait -+-> all were looked at                     -> prober_free
- *                                 '-> held up by looks[ret_done]: the others -> later, once prober_ended: prober_free
- *                                     go to a new prober
+ *                                 '-> held up by looks[ret_done]: the others -> later, once prober_ended: prober_free;
+ *                                     go to a new prober                        or at once: prober_leave
  *
  * Not here: what is made of the answers (sampler.c).
  */
@@ -56,5 +56,8 @@ bool prober_ended(struct prober *prober); /* looks[0 .. the one that held it up]
 
 /* Once it has ended, or will (this waits). Closes the targets. NULL is fine. */
 void prober_free(struct prober *prober);
+
+/* Instead of it, of one that is held up: all of it goes when its looks end, and nobody is told. */
+void prober_leave(struct prober *prober);
 
 #endif
