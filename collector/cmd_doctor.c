@@ -413,17 +413,22 @@ static void ask_all(void *context, struct look *look)
     look->asked[i] = true;
 }
 
-static void count_look(struct census censuses[SOURCES_MAX], const struct look *look)
+/* Returns whether it was given up: the broker has less patience with some than we have. */
+static bool count_look(struct census censuses[SOURCES_MAX], const struct look *look)
 {
+  bool given_up = look->error == -ETIMEDOUT;
+
   for (size_t i = 0; sources[i]; i++) {
     struct census *census = &censuses[i];
 
     if (!look->asked[i])
       continue;
+    given_up |= look->verdicts[i] == -ETIMEDOUT;
     census->readable += look->verdicts[i] == SOURCE_MINE;
     if (look->verdicts[i] == SOURCE_MINE_UNREADABLE && census->refused++ == 0)
       memcpy(census->reason, look->reasons[i], sizeof(census->reason));
   }
+  return given_up;
 }
 
 /* Returns how many hold up who looks at them. */
@@ -440,11 +445,10 @@ static unsigned count_some(struct census censuses[SOURCES_MAX], const pid_t *pid
       return held; /* nobody is counted */
     all = prober_wait(prober, LOOK_PATIENCE_NS, &done);
     for (size_t k = 0; k < done; k++)
-      count_look(censuses, prober_look(prober, k));
+      held += count_look(censuses, prober_look(prober, k));
     if (all) {
       prober_free(prober);
-    } else {
-      prober_leave(prober);
+    } else { /* the prober is left to it */
       held++;
       done++;
     }

@@ -640,21 +640,48 @@ static size_t look_at_some(struct sampler *s, const pid_t *pids, size_t count, u
   return done + 1;
 }
 
-/* Returns how many sweeps are to be expected. */
+/* Returns how many sweeps are to be expected; *ret_full: there is nobody left who could look. */
+static size_t look_at_list(struct sampler *s, const pid_t *pids, size_t count, uint64_t now_ns,
+                           bool *ret_full)
+{
+  size_t expected = 0, i = 0;
+
+  while (i < count && s->held_count < HELD_MAX) {
+    size_t some = count - i < PROBER_LOOKS_MAX ? count - i : PROBER_LOOKS_MAX;
+
+    i += look_at_some(s, pids + i, some, now_ns, &expected);
+  }
+  *ret_full = i < count;
+  if (*ret_full)
+    tell_held_full(s);
+  return expected;
+}
+
+/* Those that are wanted by their numbers: where there are ten thousand processes the others take seconds. */
+static size_t look_at_named(struct sampler *s, uint64_t now_ns)
+{
+  pid_t pids[TARGETS_MAX];
+  size_t count = 0;
+  bool full;
+
+  for (size_t i = 0; i < s->target_count; i++) {
+    char *end;
+    long pid = strtol(s->targets[i], &end, 10);
+
+    if (*end == '\0' && pid > 0 && pid <= INT32_MAX && !is_ours((pid_t)pid))
+      pids[count++] = (pid_t)pid;
+  }
+  return look_at_list(s, pids, count, now_ns, &full);
+}
+
 static size_t look_at_all(struct sampler *s, uint64_t now_ns)
 {
   pid_t pids[PROBER_LOOKS_MAX];
-  size_t count, expected = 0;
+  size_t count, expected = s->passed_once ? 0 : look_at_named(s, now_ns);
+  bool full = false;
 
-  while ((count = list_next(s, pids, now_ns)) > 0) {
-    for (size_t i = 0; i < count;) {
-      if (s->held_count == HELD_MAX) {
-        tell_held_full(s);
-        return expected;
-      }
-      i += look_at_some(s, pids + i, count - i, now_ns, &expected);
-    }
-  }
+  while (!full && (count = list_next(s, pids, now_ns)) > 0)
+    expected += look_at_list(s, pids, count, now_ns, &full);
   return expected;
 }
 
