@@ -76,11 +76,16 @@ int discovery_list(struct discovery *d, const pid_t *pids, size_t count, uint64_
   free(d->list);
   d->list = list;
   d->count = count;
-  d->cursor = 0;
   if (d->slice > count)
     d->slice = count;
-  grant_allowance(d, now_ns);
+  discovery_turn(d, now_ns);
   return 0;
+}
+
+void discovery_turn(struct discovery *d, uint64_t now_ns)
+{
+  d->cursor = 0;
+  grant_allowance(d, now_ns);
 }
 
 static pid_t next_fresh(struct discovery *d, uint64_t now_ns)

@@ -3,7 +3,8 @@
  *
  *    new pid --> at once --> after 1 s --> after 10 s --> after 60 s --> in slices, by allowance
  *
- * A tick lists the names of /proc and nothing else. A process that links the hook library a while
+ * A tick lists the names of /proc and nothing else; where that alone costs more than the allowance (2 us a name: beyond a
+ * thousand processes) not each tick does. A process that links the hook library a while
  * after it started is found by the later looks. A pid whose start time changed between two looks is
  * another process and starts anew. A watched process is not looked at until it is given back.
  *
@@ -25,6 +26,9 @@ void discovery_free(struct discovery *discovery);
 
 /* All pids now, ascending. Forgets those that are gone. 0 or -ENOMEM (then nothing changed). */
 int discovery_list(struct discovery *discovery, const pid_t *pids, size_t count, uint64_t now_ns);
+
+/* Begins another round of looks where nobody was listed anew. */
+void discovery_turn(struct discovery *discovery, uint64_t now_ns);
 
 /* The next pid to look at now, or 0 when there is none; each is given once until it has been
  * reported back. */
