@@ -448,7 +448,8 @@ static unsigned count_some(struct census censuses[SOURCES_MAX], const pid_t *pid
       held += count_look(censuses, prober_look(prober, k));
     if (all) {
       prober_free(prober);
-    } else { /* the prober is left to it */
+    } else {
+      prober_leave(prober);
       held++;
       done++;
     }
