@@ -90,17 +90,17 @@ static int64_t core_count(const struct snapshot *s)
   return most + 1;
 }
 
-static void print_cores(FILE *out, const struct snapshot *s)
+static void print_cores(FILE *out, const struct snapshot *s, int64_t edges_max)
 {
   int64_t cores = core_count(s);
 
   for (int64_t core = 0; core < cores; core++) {
-    bool first = true;
+    int64_t edges = 0;
 
     for (uint32_t row = 0; row < snapshot_rows(s, RELATION_WAITS); row++) {
       if (wait_int(s, WAITS_CORE, row) != core)
         continue;
-      if (first) {
+      if (edges == 0) {
         (void)fprintf(out, "%s (%s) in ",
                       verdict_of(s, row) == VERDICT_TIMED ? "circle that only a timeout breaks"
                                                           : "deadlock",
@@ -108,9 +108,12 @@ static void print_cores(FILE *out, const struct snapshot *s)
         print_name(out, snapshot_text(s, RELATION_WAITS, WAITS_TARGET, row), "?");
         (void)fputs(":\n", out);
       }
-      first = false;
-      print_edge(out, s, row, 2);
+      if (edges++ < edges_max)
+        print_edge(out, s, row, 2);
     }
+    if (edges > edges_max)
+      (void)fprintf(out, "  ... %lld more, with --limit or as rows: impasse show waits\n",
+                    (long long)(edges - edges_max));
   }
 }
 
@@ -192,7 +195,7 @@ static bool is_child(const struct by_holder *list, uint32_t i, int64_t target, i
 /* Those who wait for an actor, and those who wait for them. Depth first with an index for each
  * level, at most as deep as is readable; what is deeper is shown where the next root is looked
  * for. */
-enum { LEVELS_MAX = 24, SIBLINGS_MAX = 12 };
+enum { LEVELS_MAX = 24, SIBLINGS_MAX = 12, CORE_EDGES_MAX = 64 };
 
 /* Marks what is behind an actor as counted, without a line each; returns how many. */
 static uint32_t skip_behind(struct by_holder *list, uint32_t i, int64_t target, int64_t actor)
@@ -269,7 +272,7 @@ int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t sibling
 
   list.siblings_max = siblings_max < 0 ? SIBLINGS_MAX : siblings_max;
   if (error == 0) {
-    print_cores(out, snapshot);
+    print_cores(out, snapshot, siblings_max < 0 ? CORE_EDGES_MAX : siblings_max);
     print_trees(out, &list, true);
     print_trees(out, &list, false);
     if (snapshot_rows(snapshot, RELATION_WAITS) == 0)

@@ -10,8 +10,8 @@
 
 #include "model/snapshot.h"
 
-/* Of those who wait for the same actor at most `siblings_max` have a line, < 0: 12; the others are
- * counted. 0, -ENOMEM, -EIO. */
+/* Of those who wait for the same actor, and of the edges of a core, at most `siblings_max` have a line, < 0: 12 and
+ * 64; the others are counted. 0, -ENOMEM, -EIO. */
 int graph_text_print(FILE *out, const struct snapshot *snapshot, int64_t siblings_max);
 int graph_text_print_dot(FILE *out, const struct snapshot *snapshot);
 
