@@ -3,7 +3,7 @@
  * should learn locking from.
  *
  *    blocked                 "chain" waits in worker > book > transfer, "direct" in keeper
- *    blocked signal          "signal" waits in a signal handler, on a stack of its own, that interrupted pause()
+ *    blocked signal          "signal" waits in a signal handler, on a stack of its own, that interrupted sigsuspend()
  *    blocked library FILE    after a byte on its input: "library" waits in plugin_wait() of FILE
  *    blocked exec FILE       after a byte on its input: becomes FILE
  *
@@ -73,9 +73,12 @@ __attribute__((noinline)) static void on_signal(int number)
   KEEP;
 }
 
+/* The signal comes here and nowhere else: it is blocked before. */
 __attribute__((noinline)) static void interrupted(void)
 {
-  pause();
+  sigset_t nothing;
+  sigemptyset(&nothing);
+  sigsuspend(&nothing);
   KEEP;
 }
 
@@ -84,7 +87,11 @@ static void *signalled(void *context)
   stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
   sigaltstack(&stack, NULL);
+  sigset_t signal;
   sigaction(SIGUSR1, &action, NULL);
+  sigemptyset(&signal);
+  sigaddset(&signal, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &signal, NULL);
   tell();
   interrupted();
   return context;
