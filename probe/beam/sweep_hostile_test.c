@@ -16,8 +16,13 @@
 #include "probe/beam/test_segments.h"
 #include "probe/beam/wait/wait.h"
 
+#ifdef __SANITIZE_THREAD__ /* there is one thread here, and it is slow there */
+#define RUNS 100
+#else
+#define RUNS 3000
+#endif
+
 enum {
-  RUNS = 3000,
   FRESH_EACH =
       50, /* readers are made anew; in between they remember what damage made them believe */
   DAMAGES_MOST = 48,
