@@ -905,6 +905,28 @@ static size_t free_held(struct sampler *s)
   return left;
 }
 
+/* Returns how many do not end. Who is freed is not in the list any more: a prober that is held up may go on, and read it. */
+static size_t join_workers(struct sampler *s, uint64_t deadline)
+{
+  size_t left = 0;
+
+  pthread_mutex_lock(&s->lock);
+  while (left < s->worker_count) {
+    struct worker *worker = s->workers[left];
+    s->workers[left] = s->workers[--s->worker_count];
+    pthread_mutex_unlock(&s->lock);
+    worker_stop(worker); /* those that the last pass started */
+    bool joined = worker_join(worker, deadline) == 0;
+    pthread_mutex_lock(&s->lock);
+    if (joined)
+      continue;
+    s->workers[s->worker_count++] = s->workers[left];
+    s->workers[left++] = worker;
+  }
+  pthread_mutex_unlock(&s->lock);
+  return left;
+}
+
 /* Somebody may still use it: all of it stays. Who that is may end before a sanitizer asks whether anybody does. */
 static void leave(struct sampler *s)
 {
@@ -929,10 +951,7 @@ void sampler_stop(struct sampler *s)
   pthread_mutex_unlock(&s->lock);
   (void)pthread_join(s->thread, NULL); /* a thread of ours that was started */
   left_behind = free_held(s) > 0;
-  for (size_t i = 0; i < s->worker_count; i++) {
-    worker_stop(s->workers[i]); /* those that the last pass started */
-    left_behind |= worker_join(s->workers[i], deadline) < 0;
-  }
+  left_behind |= join_workers(s, deadline) > 0;
   model_thread_end(s->model); /* whoever is published to goes next */
   if (left_behind)
     leave(s);
