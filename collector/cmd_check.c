@@ -21,6 +21,7 @@
 #include "collector/alert_rules.h"
 #include "collector/clock.h"
 #include "collector/command.h"
+#include "collector/snapshot_filter.h"
 #include "collector/take.h"
 #include "collector/unreadable.h"
 #include "collector/wishes.h"
@@ -120,7 +121,11 @@ static enum take_verdict each(void *context, struct feed *feed, const struct sna
     bool waited =
         c->options->wait_ns == OPTION_UNSET || history_ns >= (uint64_t)c->options->wait_ns;
 
+    const char *missing = snapshot_missing_target(s, c->options);
+
     c->missing_ns = history_ns;
+    if (missing && wishes_is_there(missing))
+      return TAKE_MORE; /* it has not been looked at yet */
     return history_ns >= NOTHING_NS && waited ? TAKE_DONE : TAKE_MORE;
   }
   c->history_ns = history_ns > c->missing_ns ? history_ns - c->missing_ns : 0;

@@ -163,12 +163,12 @@ static enum take_verdict each_of_one(void *context, struct feed *feed,
                                      const struct snapshot *snapshot, uint64_t history_ns)
 {
   struct one *one = context;
+  const char *missing = snapshot_missing_target(snapshot, one->options);
 
   (void)feed;
   snapshot_unref(one->newest);
   one->newest = snapshot_ref(snapshot);
-  if (snapshot_missing_target(snapshot, one->options) &&
-      history_ns < one->enough_ns * ONCE_MISSING_FACTOR)
+  if (missing && (history_ns < one->enough_ns * ONCE_MISSING_FACTOR || wishes_is_there(missing)))
     return TAKE_MORE;
   return history_ns >= one->enough_ns ? TAKE_DONE : TAKE_MORE;
 }

@@ -41,15 +41,34 @@ static void add_pid(struct options *options, size_t wish, pid_t pid)
   options->target_count++;
 }
 
-void wishes_explain_missing(const char *wish, char *ret_text, size_t room)
+static int open_wish(const char *wish, pid_t *ret_pid)
 {
   struct reach_target *target = NULL;
-  pid_t pid = is_number(wish) ? (pid_t)strtol(wish, NULL, 10) : 0;
-  int error = pid > 0 ? reach_open(pid, &target) : 0;
+  int error;
 
+  *ret_pid = is_number(wish) ? (pid_t)strtol(wish, NULL, 10) : 0;
+  error = *ret_pid > 0 ? reach_open(*ret_pid, &target) : -ESRCH;
   reach_close(target);
+  return error;
+}
+
+bool wishes_is_there(const char *wish)
+{
+  pid_t pid;
+
+  return open_wish(wish, &pid) == 0;
+}
+
+void wishes_explain_missing(const char *wish, char *ret_text, size_t room)
+{
+  pid_t pid;
+  int error = open_wish(wish, &pid);
+
   if (error == -ENOENT || error == -EACCES || error == -EPERM) /* it runs, but is hidden from us */
     reach_explain(pid, -EACCES, ret_text, room);
+  else if (error == 0)
+    (void)snprintf(ret_text, room,
+                   "process %d was not read in time, the machine is too busy: try again", (int)pid);
   else
     (void)snprintf(ret_text, room, "no process \"%s\" that impasse can watch", wish);
 }

@@ -12,6 +12,10 @@
 /* Adds pids behind options->targets, as far as there is room. Nothing where the options speak of the past. */
 void wishes_expand(struct options *options);
 
+/* Is the wish the number of a process that is there? It will have a row, be it that of an unreadable one, once it has been
+ * looked at. */
+bool wishes_is_there(const char *wish);
+
 /* Why nothing is known of a target that was wished for, in words with what to do. */
 void wishes_explain_missing(const char *wish, char *ret_text, size_t room);
 
