@@ -12,6 +12,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "collector/bare_rows.h"
 #include "collector/cadence.h"
 #include "collector/clock.h"
 #include "collector/cost.h"
@@ -37,12 +38,6 @@ enum { TARGETS_MAX = 64, HELD_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX 
 /* All processes are listed within 0.2 % of a core, but never more seldom than this. */
 enum { LIST_SHARE = 500 };
 #define LIST_INTERVAL_MAX_NS (10 * CLOCK_NS_PER_S)
-
-/* A process that has a row though nothing reads it. */
-struct told {
-  uint64_t key;
-  uint8_t tag; /* of the source that would read it, or SOURCE_TAG_NONE */
-};
 
 /* A process that holds up who looks at it: the last one of its prober. */
 struct held {
@@ -74,8 +69,7 @@ struct sampler {
 
   /* of the discovery thread */
   struct discovery *discovery;
-  struct told told[TARGETS_MAX];
-  size_t told_count;
+  struct bare_rows bare;
   struct held held[HELD_MAX];
   size_t held_count;
   bool told_held_full;
@@ -240,109 +234,6 @@ static int watch(struct sampler *s, struct reach_target *target, const struct so
   return 0;
 }
 
-static const struct source *source_of_tag(uint8_t tag)
-{
-  for (const struct source *const *source = sources; *source; source++)
-    if ((*source)->tag == tag)
-      return *source;
-  return NULL;
-}
-
-/* `source` is the one that would read it; NULL: none. */
-static struct sweep *row_without_reader(uint64_t target_key, const struct source *source,
-                                        uint8_t state, const char *reason)
-{
-  enum source_tag tag = source ? source->tag : SOURCE_TAG_NONE;
-  struct sweep *sweep = sweep_new(target_key, tag, SWEEP_FAILED);
-
-  if (!sweep)
-    return NULL;
-  sweep->begin_ns = sweep->end_ns = clock_mono_ns();
-  sweep->target.state = state;
-  sweep->target.reason = sweep_add_text(sweep, reason, strlen(reason));
-  if (source)
-    sweep->target.runtime = sweep_add_text(sweep, source->name, strlen(source->name));
-  return sweep;
-}
-
-/* Is it told of already? Then its place, else told_count. */
-static size_t find_told(const struct sampler *s, uint64_t target_key, uint8_t tag)
-{
-  size_t i = 0;
-
-  while (i < s->told_count && (s->told[i].key != target_key || s->told[i].tag != tag))
-    i++;
-  return i;
-}
-
-/* A source reads it now: what was said when none did is taken back; a source's own word is replaced
- * by its sweeps. */
-static void forget_told(struct sampler *s, uint64_t target_key, uint8_t tag)
-{
-  size_t i = find_told(s, target_key, tag);
-  struct sweep *sweep;
-
-  if (i == s->told_count)
-    return;
-  s->told[i] = s->told[--s->told_count];
-  if (tag != SOURCE_TAG_NONE)
-    return;
-  sweep = row_without_reader(target_key, NULL, ENUM_UNKNOWN, "");
-  if (sweep)
-    model_thread_post(s->model, sweep);
-}
-
-/* A row for a process that is not read, as long as there are not too many of them. Returns how many
- * sweeps that makes. */
-static size_t tell_unreadable(struct sampler *s, const struct reach_target *target,
-                              const struct source *source, const char *reason)
-{
-  uint64_t key = TARGET_KEY(reach_start_ticks(target), reach_pid(target));
-  uint8_t tag = (uint8_t)(source ? source->tag : SOURCE_TAG_NONE);
-  size_t place = find_told(s, key, tag);
-  struct sweep *sweep;
-
-  if (place == TARGETS_MAX)
-    return 0;
-  sweep = row_without_reader(key, source, TARGET_UNREADABLE, reason);
-  if (!sweep)
-    return 0;
-  (void)process_fill(target, sweep); /* what it cannot read stays unknown */
-  model_thread_post(s->model, sweep);
-  s->told[place] = (struct told){key, tag};
-  s->told_count += place == s->told_count;
-  return 1;
-}
-
-/* True, too, where nobody tells: the broker is gone, or held up. */
-static bool is_alive(uint64_t target_key)
-{
-  struct reach_target *target = NULL;
-  int error = reach_open(TARGET_KEY_PID(target_key), &target);
-  bool alive =
-      error == -ECONNRESET || error == -ETIMEDOUT ||
-      (error == 0 && TARGET_KEY(reach_start_ticks(target), reach_pid(target)) == target_key);
-
-  reach_close(target);
-  return alive;
-}
-
-/* Those of them that have gone are told as well: no worker would see it. */
-static void tell_gone(struct sampler *s)
-{
-  for (size_t i = 0; i < s->told_count; i++) {
-    struct told told = s->told[i];
-    struct sweep *sweep;
-
-    if (is_alive(told.key))
-      continue;
-    sweep = row_without_reader(told.key, source_of_tag(told.tag), TARGET_GONE, "exited");
-    if (sweep)
-      model_thread_post(s->model, sweep);
-    s->told[i--] = s->told[--s->told_count];
-  }
-}
-
 /* Its worker, where the source reads the target already; call it with the lock held. */
 static struct worker *find_worker(const struct sampler *s, uint64_t target_key, uint8_t tag)
 {
@@ -418,7 +309,7 @@ static void begin_to_read(struct sampler *s, struct look *look, const struct sou
   }
   error = watch(s, own, source, look->wanted);
   if (error == 0) {
-    forget_told(s, key, source->tag);
+    bare_rows_drop(&s->bare, key, source->tag);
     outcome->read++;
     outcome->expect++;
     outcome->whole |= source->whole;
@@ -427,7 +318,7 @@ static void begin_to_read(struct sampler *s, struct look *look, const struct sou
   } else if (error == -EDQUOT) {
     (void)snprintf(reason, sizeof(reason), "left out: %s; name it with --target",
                    room_words(error));
-    outcome->expect += tell_unreadable(s, look->target, source, reason);
+    outcome->expect += bare_rows_tell(&s->bare, look->target, source, reason);
   }
 }
 
@@ -437,7 +328,7 @@ static void take_verdict(struct sampler *s, struct look *look, size_t i, struct 
     begin_to_read(s, look, sources[i], outcome);
   else if (look->verdicts[i] == SOURCE_MINE_UNREADABLE &&
            look->wanted) /* else nobody asked for it as far as can be told */
-    outcome->expect += tell_unreadable(s, look->target, sources[i], look->reasons[i]);
+    outcome->expect += bare_rows_tell(&s->bare, look->target, sources[i], look->reasons[i]);
 }
 
 /* What the last source said that could not tell, or that there is none for it. */
@@ -450,7 +341,7 @@ static void tell_unread(struct sampler *s, struct look *look, struct outcome *ou
     if (look->asked[i] && look->verdicts[i] < 0)
       reason = look->reasons[i];
   sources_write_none(none, sizeof(none));
-  outcome->expect = tell_unreadable(s, look->target, NULL, reason && *reason ? reason : none);
+  outcome->expect = bare_rows_tell(&s->bare, look->target, NULL, reason && *reason ? reason : none);
 }
 
 static void take_verdicts(struct sampler *s, struct look *look, struct outcome *outcome)
@@ -468,7 +359,7 @@ static void take_verdicts(struct sampler *s, struct look *look, struct outcome *
     }
   }
   if (outcome->read > 0)
-    forget_told(s, key, SOURCE_TAG_NONE);
+    bare_rows_drop(&s->bare, key, SOURCE_TAG_NONE);
   else if (look->wanted && s->target_count > 0 && outcome->expect == 0)
     tell_unread(s, look, outcome);
 }
@@ -532,7 +423,7 @@ static size_t tell_held(struct sampler *s, struct held *held)
                  "memory) does not answer, or the machine is too busy",
                  (int)held->pid);
   if (is_wanted(s, target))
-    told = tell_unreadable(s, target, NULL, reason);
+    told = bare_rows_tell(&s->bare, target, NULL, reason);
   reach_close(target);
   return told;
 }
@@ -553,7 +444,7 @@ static size_t see_to_held(struct sampler *s, uint64_t now_ns)
     s->held[i--] = s->held[--s->held_count];
     s->told_held_full = false;
     if (held.told_key)
-      forget_told(s, held.told_key, SOURCE_TAG_NONE);
+      bare_rows_drop(&s->bare, held.told_key, SOURCE_TAG_NONE);
     expected += take_look(s, prober_look(held.prober, held.index), now_ns);
     prober_free(held.prober);
   }
@@ -716,7 +607,7 @@ static void clear_beneath(struct sampler *s, const struct worker *worker)
   const struct source *source = worker_source(worker);
   uint64_t key = worker_target_key(worker);
   struct sweep *sweep =
-      source->beneath && is_alive(key) ? sweep_new(key, source->tag, SWEEP_FULL) : NULL;
+      source->beneath && bare_rows_alive(key) ? sweep_new(key, source->tag, SWEEP_FULL) : NULL;
 
   if (!sweep)
     return;
@@ -794,7 +685,7 @@ static void pass(struct sampler *s)
 
   reap_workers(s, now);
   (void)see_to_held(s, now); /* counted only until the first tick */
-  tell_gone(s);
+  bare_rows_see_to(&s->bare);
   error = list_processes(s, now);
   if (error == -ECONNRESET)
     tell_broker_gone(s);
@@ -880,6 +771,7 @@ int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sample
   error = copy_targets(s, setup);
   if (error == 0)
     error = model_thread_start(&model, &s->model);
+  s->bare.model = s->model;
   if (error == 0)
     error = (s->discovery = discovery_new()) ? 0 : -ENOMEM;
   if (error == 0)
