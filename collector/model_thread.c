@@ -24,7 +24,7 @@ enum { QUEUE_MAX = 4096, GAPS_MAX = 16, REASON_BYTES = 128 };
 /* The first tick waits for the first look at all processes, and then for the sweeps of what was
  * found. */
 #define FIRST_LOOK_PATIENCE_NS (5 * CLOCK_NS_PER_S)
-#define FIRST_TICK_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
+#define FIRST_SWEEPS_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 #define NEW_TARGET_PATIENCE_NS (20 * CLOCK_NS_PER_MS)
 /* Ticks out of turn may take at most a twentieth of a core. */
 #define OUT_OF_TURN_RATIO 20
@@ -60,7 +60,7 @@ struct model_thread {
   size_t pending_count;
   struct sweep *rounds[QUEUE_MAX]; /* of targets whose sweep is pending: they come after it */
   size_t round_count;
-  size_t delivered; /* sweeps taken so far, for the first tick */
+  size_t delivered; /* first sweeps taken so far, for the first tick */
   uint64_t next_tick_ns;
   uint64_t last_tick_ns;
   uint64_t tick_cpu_ns; /* of the last tick */
@@ -228,7 +228,7 @@ static void take_in(struct model_thread *m, struct sweep **sweeps, size_t count)
     struct sweep *sweep = sweeps[i];
 
     if (sweep->kind != SWEEP_ROUND) {
-      m->delivered++;
+      m->delivered += !is_pending(m, sweep); /* not who has been read twice by now */
       if (m->newest && (!is_known(m, sweep) || sweep->target.state == TARGET_GONE))
         tick_by(m, clock_mono_ns() + NEW_TARGET_PATIENCE_NS);
       keep(m, m->pending, &m->pending_count, sweep);
@@ -308,23 +308,33 @@ static void tick(struct model_thread *m)
   do_rounds(m, m->rounds, rounds);
 }
 
-/* With the lock held. */
-static bool first_tick_is_due(const struct model_thread *m)
+/* With the lock held, once the first look is over: not later than this. */
+static uint64_t first_tick_at(const struct model_thread *m)
 {
-  return !m->newest && m->begun_ns != 0 &&
-         (m->delivered + m->skipped >= m->expected ||
-          clock_mono_ns() >= m->begun_ns + FIRST_TICK_PATIENCE_NS);
+  uint64_t patience = m->setup.first_patience_ns;
+
+  return m->begun_ns + (patience ? patience : FIRST_SWEEPS_PATIENCE_NS);
+}
+
+/* With the lock held: when a tick comes at the latest. */
+static uint64_t next_tick_at(const struct model_thread *m)
+{
+  return m->newest || m->begun_ns == 0 ? m->next_tick_ns : first_tick_at(m);
+}
+
+/* With the lock held. */
+static bool tick_is_due(const struct model_thread *m)
+{
+  bool all_read = !m->newest && m->begun_ns != 0 && m->delivered + m->skipped >= m->expected;
+
+  return all_read || clock_mono_ns() >= next_tick_at(m);
 }
 
 /* With the lock held: until something changes or a tick is due. */
 static void wait_until_next(struct model_thread *m)
 {
-  uint64_t next = m->next_tick_ns;
-  struct timespec until;
+  struct timespec until = clock_timespec(next_tick_at(m));
 
-  if (!m->newest && m->begun_ns != 0 && m->begun_ns + FIRST_TICK_PATIENCE_NS < next)
-    next = m->begun_ns + FIRST_TICK_PATIENCE_NS;
-  until = clock_timespec(next);
   (void)pthread_cond_timedwait(&m->changed, &m->lock, &until);
 }
 
@@ -339,7 +349,7 @@ static bool wait_for_work(struct model_thread *m, bool *ret_due)
   bool stopping;
 
   pthread_mutex_lock(&m->lock);
-  while (!m->stopping && !m->hurry && clock_mono_ns() < m->next_tick_ns && !first_tick_is_due(m))
+  while (!m->stopping && !m->hurry && !tick_is_due(m))
     wait_until_next(m);
   m->hurry = false;
   stopping = m->stopping;
@@ -355,7 +365,7 @@ static bool wait_for_work(struct model_thread *m, bool *ret_due)
   tell_gaps(m, gaps, gap_count, overflow);
   take_in(m, taken, count);
   pthread_mutex_lock(&m->lock);
-  *ret_due = clock_mono_ns() >= m->next_tick_ns || first_tick_is_due(m);
+  *ret_due = tick_is_due(m);
   pthread_mutex_unlock(&m->lock);
   return !stopping;
 }

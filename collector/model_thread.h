@@ -21,6 +21,8 @@ struct model_thread;
 
 struct model_thread_setup {
   uint64_t interval_ns;
+  uint64_t
+      first_patience_ns; /* for the first sweeps of what the first look found; 0 = half a second */
   void (*publish)(void *context, const struct snapshot *snapshot); /* lent; on the model's thread */
   void *context;
 };
@@ -35,7 +37,7 @@ void model_thread_gap(struct model_thread *thread, const char *reason, int64_t s
                       int64_t until_ms, int64_t count);
 
 /* The first look at all processes is over and `sweeps` sweeps are to be expected from it: the first
- * tick waits for them, but not for long. */
+ * tick waits for them, for the patience of the setup. */
 void model_thread_begin(struct model_thread *thread, size_t sweeps);
 /* One of them will not come. */
 void model_thread_skip(struct model_thread *thread);

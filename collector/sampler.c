@@ -34,6 +34,8 @@ enum { TARGETS_MAX = 64, HELD_MAX = 64, STAT_BYTES_MAX = 4096, STATUS_BYTES_MAX 
 #define LOOK_PATIENCE_NS (100 * CLOCK_NS_PER_MS)
 /* One that has not ended after this is told. */
 #define HELD_PATIENCE_NS CLOCK_NS_PER_S
+/* The first sweep of a large target on a busy machine takes seconds; who named it wants to see it. */
+#define NAMED_PATIENCE_NS (5 * CLOCK_NS_PER_S)
 
 /* All processes are listed within 0.2 % of a core, but never more seldom than this. */
 enum { LIST_SHARE = 500 };
@@ -757,8 +759,11 @@ static void init_lock(struct sampler *s)
 
 int sampler_start(const struct sampler_setup *setup, struct sampler **ret_sampler)
 {
-  struct model_thread_setup model = {
-      .interval_ns = setup->interval_ns, .publish = setup->publish, .context = setup->context};
+  struct model_thread_setup model = {.interval_ns = setup->interval_ns,
+                                     .first_patience_ns =
+                                         setup->target_count > 0 ? NAMED_PATIENCE_NS : 0,
+                                     .publish = setup->publish,
+                                     .context = setup->context};
   struct sampler *s = calloc(1, sizeof(*s));
   int error;
 
